@@ -1,0 +1,142 @@
+"""Dataset cards: one YAML file that says what a dataset is, where it comes from and how it is read.
+
+A card is found by name in `datasets/` of the working directory, then among the cards shipped in the wheel, or by a path.
+"""
+
+import csv
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from l9.errors import CardError
+from l9.fingerprint import Json, digest
+from l9.shipped import shipped
+from l9.typed import from_plain
+
+AXES = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Where up and front are, and the length of one unit."""
+
+    up: str = "+Y"
+    front: str = "+Z"
+    unit: str = "metre"
+    handed: str = "right"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One dataset.
+
+    reader      "module:function"; the module also has `find` (see l9/readers/contract.py)
+    source      {"apt": [packages]}, {"pip": {...}}, {"npm": [...]}, {"made": "module:function"} for data l9 makes, or empty:
+                the person brings a root
+    shards      2^n: how many shards a store of this dataset has
+    classes     name -> list of class names, or {"at_least": n} for every class with n objects or more ("other" left out)
+    counts      what `l9 data check` expects
+    labels      csv beside the card with columns id, class, fold
+    parameters  arguments handed to the reader's `find` and `read`
+    """
+
+    name: str
+    what: str
+    licence: str
+    reader: str
+    source: dict[str, Any] = field(default_factory=dict)
+    axes: Axes = field(default_factory=Axes)
+    shards: int = 64
+    counts: dict[str, int] = field(default_factory=dict)
+    classes: dict[str, Any] = field(default_factory=dict)
+    labels: str = ""
+    known_bad: str = ""
+    attribution: str = ""
+    cite: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, list[dict[str, str]]] = field(default_factory=dict)  # the csv files beside the card, inlined by load_card
+
+    @cached_property
+    def label_rows(self) -> dict[str, dict[str, str]]:
+        """id -> {"id", "class", "fold", ...} of the labels file; empty where there is none."""
+        return {row["id"]: row for row in self.tables.get("labels", [])}
+
+    def class_names(self, class_set: str) -> tuple[str, ...]:
+        """The sorted names of a class set; CardError with near matches where the card has none of that name."""
+        if class_set not in self.classes:
+            near = difflib.get_close_matches(class_set, self.classes, 3)
+            known = ", ".join(near or sorted(self.classes)) or "none"
+            raise CardError(f"card {self.name} has no class set '{class_set}'; it has {known}")
+        rule = self.classes[class_set]
+        if isinstance(rule, list):
+            return tuple(rule)
+        counts: dict[str, int] = {}
+        for row in self.label_rows.values():
+            counts[row["class"]] = counts.get(row["class"], 0) + 1
+        return tuple(sorted(name for name, count in counts.items() if count >= int(rule["at_least"]) and name != "other"))
+
+    def describe(self) -> dict[str, Json]:
+        """The whole card, its tables included, as plain JSON: what travels with a submitted job."""
+        return dataclasses.asdict(self)
+
+    @property
+    def key(self) -> str:
+        """sha256 of everything the card says."""
+        return digest(self.describe())
+
+
+def card_names() -> list[str]:
+    """Names of every card that can be found, sorted."""
+    return sorted(shipped("datasets", ".yaml"))
+
+
+def load_card(name: str) -> Card:
+    """The card called `name`, or at that path; CardError names the field that is wrong."""
+    path = Path(name) if name.endswith(".yaml") else shipped("datasets", ".yaml").get(name)
+    if path is None:
+        near = difflib.get_close_matches(name, card_names(), 3) or card_names()
+        raise CardError(f"no card '{name}'; known: {', '.join(near)}.  l9 data list")
+    try:
+        text = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CardError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+    if not isinstance(text, dict):
+        raise CardError(f"{path}: expected a mapping of fields")
+    return card_from_plain({**text, "tables": _tables(path, text)}, str(path))
+
+
+def card_from_plain(value: dict[str, Any], where: str) -> Card:
+    """A card from plain values, checked; `where` names the file in errors."""
+    card = from_plain(Card, value, where, CardError)
+    if card.axes.up not in AXES:
+        raise CardError(f"{where}: axes.up is '{card.axes.up}'; expected one of {' '.join(AXES)}.  See docs/add-a-dataset.md#axes")
+    if card.axes.front not in AXES:
+        raise CardError(f"{where}: axes.front is '{card.axes.front}'; expected one of {' '.join(AXES)}.  See docs/add-a-dataset.md#axes")
+    if card.shards < 1 or card.shards & (card.shards - 1):
+        raise CardError(f"{where}: shards is {card.shards}; expected a power of two")
+    if ":" not in card.reader:
+        raise CardError(f"{where}: reader is '{card.reader}'; expected module:function")
+    return card
+
+
+def _tables(path: Path, text: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+    tables: dict[str, list[dict[str, str]]] = {}
+    for name in ("labels", "known_bad"):
+        if not text.get(name):
+            continue
+        beside = path.parent / str(text[name])
+        try:
+            with beside.open(newline="", encoding="utf-8") as stream:
+                tables[name] = [dict(row) for row in csv.DictReader(stream)]
+        except (OSError, csv.Error, UnicodeDecodeError) as error:
+            raise CardError(f"{path}: {name} names {beside}, which cannot be read: {error}") from error
+        identities = [row.get("id", "") for row in tables[name]]
+        if len(set(identities)) != len(identities):
+            twice = next(i for i in identities if identities.count(i) > 1)
+            raise CardError(f"{beside}: id '{twice}' stands twice; expected each object once")
+    return tables

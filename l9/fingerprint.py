@@ -1,0 +1,87 @@
+"""Canonical JSON and sha256: the one way in which l9 turns settings and files into keys.
+
+Equal values give equal text: keys sorted, no white space, floats by their shortest round-trip form. What has no canonical
+form (a function, a set, NaN) is refused, never guessed by its `repr`.
+"""
+
+import hashlib
+import json
+import math
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from l9.errors import UsageError
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+"""A plain value: what JSON can hold."""
+
+CHUNK = 1 << 20  # bytes read at a time: 1 MiB keeps memory flat and the disk busy
+
+
+def plain(value: Any, where: str = "value") -> Any:
+    """`value` as plain JSON types (tuples become lists), or UsageError naming the place that has no canonical form."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise UsageError(f"{where} is {value}; expected a finite number")
+        return value
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise UsageError(f"{where} has a key that is not a string")
+        return {key: plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [plain(item, f"{where}[{number}]") for number, item in enumerate(value)]
+    raise UsageError(f"{where} is a {type(value).__name__}; expected numbers, strings, lists or dictionaries of them")
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a plain value."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """sha256 (64 hex digits) of the canonical JSON of a plain value."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """sha256 (64 hex digits) of a file's bytes, read 1 MiB at a time."""
+    state = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            state.update(chunk)
+    return state.hexdigest()
+
+
+class DigestCache:
+    """sha256 of files, remembered by (path, size, mtime in ns, inode) in a small sqlite file.
+
+    `rehash=True` reads every file again, for file systems whose times cannot be trusted.
+    """
+
+    def __init__(self, path: Path, *, rehash: bool = False) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._rehash = rehash
+        self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT, sha256 TEXT)"
+        )
+
+    def of(self, path: Path) -> str:
+        """sha256 of `path`: from the cache if nothing about the file has changed, else read now."""
+        state = path.stat()
+        stamp = (state.st_size, state.st_mtime_ns, state.st_ino)
+        row = self._connection.execute("SELECT size, mtime_ns, inode, sha256 FROM digests WHERE path = ?", (str(path),)).fetchone()
+        if row is not None and row[:3] == stamp and not self._rehash:
+            return str(row[3])
+        sha256 = file_digest(path)
+        self._connection.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", (str(path), *stamp, sha256))
+        return sha256
+
+    def close(self) -> None:
+        """Let go of the sqlite file."""
+        self._connection.close()

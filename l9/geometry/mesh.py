@@ -1,0 +1,61 @@
+"""A triangle mesh, and the axes it stands in."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from l9.errors import RefusedObject
+
+Axis = Literal["+X", "-X", "+Y", "-Y", "+Z", "-Z"]
+AXES: tuple[Axis, ...] = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
+
+
+def axis_vector(axis: Axis) -> Float[ndarray, "3"]:
+    """Unit vector of a named axis, float64."""
+    vector = np.zeros(3)
+    vector["XYZ".index(axis[1])] = 1.0 if axis[0] == "+" else -1.0
+    return vector
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Triangles, as a reader gives them and as stages change them.
+
+    vertices  metres (or the box's units after `normalise`), in the card's axes
+    faces     vertex numbers, counter-clockwise seen from outside where the file says so
+    up        the axis that points away from the ground
+    notes     what the reader had to leave out, one line each ("materials/wood.mtl reaches outside the folder: not opened")
+    """
+
+    vertices: Float[ndarray, "v 3"]
+    faces: Int[ndarray, "f 3"]
+    up: Axis = "+Y"
+    notes: tuple[str, ...] = ()
+
+    def moved(self, vertices: Float[ndarray, "v 3"]) -> "Mesh":
+        """The same faces over other vertices."""
+        return replace(self, vertices=vertices)
+
+
+def checked_mesh(mesh: Mesh) -> Mesh:
+    """`mesh` if it can be used, else RefusedObject: `no-faces`, `not-finite`, `index-out-of-range` or `no-area`.
+
+    Every reader's mesh passes here before any stage sees it.
+    """
+    count = len(mesh.vertices)
+    if len(mesh.faces) == 0 or count == 0:
+        raise RefusedObject("no-faces", f"{count:,} vertices, {len(mesh.faces):,} faces")
+    wrong = np.flatnonzero((mesh.faces < 0).any(axis=1) | (mesh.faces >= count).any(axis=1))
+    if len(wrong):
+        face = mesh.faces[wrong[0]]
+        named = int(face.max() if face.max() >= count else face.min())
+        raise RefusedObject("index-out-of-range", f"face {wrong[0]:,} names vertex {named:,} of {count:,}")
+    used = mesh.vertices[mesh.faces.reshape(-1)]
+    if not np.isfinite(used).all():
+        raise RefusedObject("not-finite", f"{int((~np.isfinite(mesh.vertices)).any(axis=1).sum()):,} of {count:,} vertices")
+    if not (np.ptp(used, axis=0) > 0).any():
+        raise RefusedObject("no-area", "all vertices are one point")
+    return mesh

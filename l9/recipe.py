@@ -1,0 +1,175 @@
+"""Recipes: find one, load it, check it whole, and override its settings.
+
+A recipe is a Python file that defines `pipeline = Pipeline(...)`, or the resolved JSON of one.
+"""
+
+import dataclasses
+import difflib
+import importlib.util
+import json
+import sys
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+from l9.config import RECIPE_MODULE, Pipeline, Prep, Training, with_defaults
+from l9.errors import L9Error, RecipeError
+from l9.shipped import shipped
+from l9.typed import from_plain
+
+
+def load_recipe(name: str) -> Pipeline:
+    """The recipe of a name (`furniture_voxnet`), a Python file or a resolved JSON file; checked whole."""
+    path = Path(name) if name.endswith((".py", ".json")) else shipped("pipelines", ".py").get(name)
+    if path is None:
+        known = sorted(shipped("pipelines", ".py"))
+        near = difflib.get_close_matches(name, known, 3) or known
+        raise RecipeError(f"no recipe '{name}'; known: {', '.join(near)}")
+    if not path.is_file():
+        by_name = shipped("pipelines", ".py").get(path.stem) if path.parts[:-1] == ("pipelines",) else None
+        if by_name is None:
+            raise RecipeError(
+                f"{path}: no such recipe; expected a .py or .json file, or one of {', '.join(sorted(shipped('pipelines', '.py')))}"
+            )
+        path = by_name
+    pipeline = _from_json(path) if path.suffix == ".json" else _from_python(path)
+    return checked(pipeline)
+
+
+def _from_json(path: Path) -> Pipeline:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecipeError(f"{path}: not JSON: {error}") from error
+    return typing.cast(Pipeline, from_plain(Pipeline, value, str(path)))
+
+
+def _from_python(path: Path) -> Pipeline:
+    name = RECIPE_MODULE + path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except L9Error as error:
+        raise RecipeError(f"{path}: {error}") from error
+    except Exception as error:  # whatever a person's Python may raise becomes one line that names the file
+        raise RecipeError(f"{path}{_line_in(error, path)}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.modules.pop(name, None)
+    pipeline = getattr(module, "pipeline", None)
+    if not isinstance(pipeline, Pipeline):
+        raise RecipeError(f"{path}: defines no `pipeline = Pipeline(...)`")
+    return typing.cast(Pipeline, from_plain(Pipeline, pipeline.describe(), str(path)))
+
+
+def _line_in(error: Exception, path: Path) -> str:
+    lines = [frame.tb_lineno for frame in _frames(error) if frame.tb_frame.f_code.co_filename == str(path)]
+    return f":{lines[-1]}" if lines else ""
+
+
+def _frames(error: Exception) -> list[types.TracebackType]:
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        frames.append(trace)
+        trace = trace.tb_next
+    return frames
+
+
+def checked(pipeline: Pipeline) -> Pipeline:
+    """The recipe with every default spelled out; RecipeError on names that do not match each other."""
+    if not pipeline.sets:
+        raise RecipeError(f"{pipeline.name}: sets is empty; expected at least one set")
+    names = [training.name for training in pipeline.trainings]
+    if len(set(names)) != len(names):
+        raise RecipeError(f"{pipeline.name}: two trainings are called '{max(names, key=names.count)}'; names are unique")
+    if not pipeline.seeds or len(set(pipeline.seeds)) != len(pipeline.seeds):
+        raise RecipeError(f"{pipeline.name}: seeds is {list(pipeline.seeds)}; expected different whole numbers")
+    sets = {name: dataclasses.replace(s, prep=_checked_prep(s.prep, f"sets.{name}")) for name, s in pipeline.sets.items()}
+    trainings = tuple(_checked_training(training, pipeline) for training in pipeline.trainings)
+    return dataclasses.replace(pipeline, sets=sets, trainings=trainings)
+
+
+def _checked_prep(prep: Prep, where: str) -> Prep:
+    for stage in prep.stages:
+        if not hasattr(stage.resolve(), "stage"):
+            raise RecipeError(f"{where}: {stage.target} is no stage; expected a function marked with changes or yields")
+    return Prep(*(with_defaults(stage, leading=1) for stage in prep.stages))
+
+
+def _checked_training(training: Training, pipeline: Pipeline) -> Training:
+    first = next(iter(pipeline.sets))
+    for name in (*(training.sets or ()), *(training.test or ())):
+        if name not in pipeline.sets:
+            raise RecipeError(f"trainings.{training.name}: no set '{name}'; known: {', '.join(pipeline.sets)}")
+    if training.model is not None and training.schedule is None:
+        raise RecipeError(f"trainings.{training.name}: schedule is missing; expected Schedule(epochs=…, batch=…)")
+    return dataclasses.replace(
+        training,
+        task=with_defaults(training.task),
+        model=None if training.model is None else with_defaults(training.model),
+        sets=training.sets or (first,),
+        test=training.test or (first,),
+    )
+
+
+def override(pipeline: Pipeline, settings: list[str]) -> Pipeline:
+    """The recipe with `path=value` settings applied: `train.workers=2`, `trainings.*.schedule.epochs=3`, `seeds=[0,1,2]`.
+
+    A value is JSON where it parses as JSON, else text. Trainings are named by name or number, `*` is all of them; the arguments of a
+    Use are reached by their own name (`trainings.voxnet.task.votes=1`).
+    """
+    value: Any = pipeline.describe()
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        if not equals:
+            raise RecipeError(f"--set {setting}: expected path=value")
+        try:
+            new = json.loads(text)
+        except ValueError:
+            new = text
+        _assign(value, path.split("."), new, path)
+    return checked(from_plain(Pipeline, value, "--set"))
+
+
+def _assign(node: Any, parts: list[str], new: Any, path: str) -> None:
+    head, rest = parts[0], parts[1:]
+    for key in _keys(node, head, path):
+        container = node["arguments"] if _is_use(node) and key in node["arguments"] else node
+        if rest:
+            _assign(container[key], rest, new, path)
+        else:
+            container[key] = new
+
+
+def _is_use(node: Any) -> bool:
+    return isinstance(node, dict) and set(node) == {"target", "arguments"}
+
+
+def _keys(node: Any, head: str, path: str) -> list[Any]:
+    if isinstance(node, list):
+        names = [str(item.get("name", "")) or str(n) for n, item in enumerate(node) if isinstance(item, dict)]
+        named = [n for n, item in enumerate(node) if isinstance(item, dict) and (head == item.get("name") or _stage_name(item) == head)]
+        numbered = [int(head)] if head.isdigit() and int(head) < len(node) else []
+        found: list[Any] = list(range(len(node))) if head == "*" else named or numbered
+        choices = [*names, *filter(None, (_stage_name(item) for item in node)), "*"]
+    elif isinstance(node, dict):
+        # an argument left out so far may be set too: its signature is checked afterwards
+        inside = {**node, **node["arguments"]} if _is_use(node) else node
+        found = list(inside) if head == "*" else [head] if head in inside else []
+        if not found and _is_use(node):
+            node["arguments"][head] = None
+            found = [head]
+        choices = [*inside, "*"]
+    else:
+        found, choices = [], []
+    if not found:
+        near = difflib.get_close_matches(head, choices, 3) or choices
+        raise RecipeError(f"--set {path}: nothing is called '{head}' there; near: {', '.join(near) or 'nothing'}")
+    return found
+
+
+def _stage_name(item: Any) -> str:
+    return item["target"].rpartition(":")[2] if _is_use(item) else ""

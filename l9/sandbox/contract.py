@@ -1,0 +1,46 @@
+"""What crosses the sandbox's pipe: a function's name and plain arguments in; plain JSON and raw arrays out.
+
+A function that runs in the child has the form
+
+    def process(files: Sequence[BinaryIO], **arguments: Json) -> Answer
+
+It is named by "module:function" by the parent alone. Nothing is pickled in either direction.
+"""
+
+from dataclasses import dataclass, field
+
+from numpy import ndarray
+
+from l9.fingerprint import Json
+
+
+@dataclass
+class Answer:
+    """What came back.
+
+    value    plain JSON
+    buffers  arrays and byte strings, in order
+    """
+
+    value: Json = None
+    buffers: list[ndarray | bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one call may use.
+
+    memory_bytes      address space above the child's own after its imports
+    cpu_seconds       processor time of one call
+    wall_seconds      time of one call as the parent's clock sees it
+    file_bytes        size of an input file; larger ones are refused unopened (`too-large`)
+    descriptors       files open at once
+    recycle_bytes     resident growth after which the child is replaced between calls
+    """
+
+    memory_bytes: int = 2 << 30
+    cpu_seconds: int = 120
+    wall_seconds: float = 240.0
+    file_bytes: int = 1 << 30
+    descriptors: int = 64
+    recycle_bytes: int = 1 << 30

@@ -1,0 +1,78 @@
+"""A Ray session: an embedded one on loopback, or a cluster that is already there.
+
+Embedded by default: it is started when first needed and belongs to this process. Ray executes what it is sent, so a session of ours
+listens behind a token of its own, and nothing is reported home.
+"""
+
+import contextlib
+import logging
+import os
+import secrets
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from l9.errors import UsageError
+
+OBJECT_STORE_BYTES = 256 << 20  # only small answers pass through it: shards and checkpoints go by the file system
+
+
+@contextlib.contextmanager
+def ray_session(address: str | None, *, cpus: int) -> Iterator[None]:
+    """Ray is up inside the block: joined at `address`, or embedded with `cpus` processors and stopped afterwards.
+
+    raises  UsageError where the address does not answer
+    """
+    _environment()
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    folder = None if address else tempfile.TemporaryDirectory(prefix="l9-", dir=_short_folder(), ignore_cleanup_errors=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Ray's own deprecations are none of the reader's business
+            if address:
+                _join(address)
+            else:
+                assert folder is not None
+                ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    _node_ip_address="127.0.0.1",
+                    _temp_dir=folder.name,
+                )
+        yield
+    finally:
+        ray.shutdown()
+        if folder is not None:
+            folder.cleanup()
+
+
+def _environment() -> None:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "300")  # 60 s is too little for a laptop that imports torch twice
+    if "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def _join(address: str) -> None:
+    import ray
+
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UsageError(f"--address {address}: no Ray cluster answers ({str(error).splitlines()[0]}); expected HOST:PORT or auto") from error
+
+
+def _short_folder() -> str:
+    """Ray's sockets must have paths under 107 bytes, so a deep TMPDIR is passed over."""
+    place = tempfile.gettempdir()
+    return place if len(place) < 30 else str(Path("/tmp"))

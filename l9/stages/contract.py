@@ -1,0 +1,113 @@
+"""What a stage is: a pure, versioned function that changes an object, or yields rows of columns from it.
+
+    @changes(version=1)
+    def normalise(mesh: Mesh, kind: Literal["cube", "sphere"] = "cube") -> Mesh: ...
+
+    @yields(columns=_occupancy_columns, version=1)
+    def occupancy(mesh: Mesh, resolution: int = 32, ...) -> Iterator[Row]: ...
+
+The first argument is the object; all others have plain values, so that a recipe can name them. `columns` is a function of those
+same arguments, so that a store's schema is known before any object is read. A stage that needs randomness takes `seed: int`;
+`run_stages` mixes the object's id into it, so that two objects never share draws and one object always repeats its own.
+Raise `version` whenever the bytes a stage makes change: a golden test watches.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from l9.errors import RefusedObject
+from l9.fingerprint import digest
+from l9.store.columns import Column, Row
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class StageInfo:
+    """What a decorated stage function carries as `function.stage`."""
+
+    version: int
+    columns: Callable[..., tuple[Column, ...]] | None  # None: the stage changes the object and yields nothing
+
+
+def changes(*, version: int) -> Callable[[Function], Function]:
+    """Mark a function `object -> object` as a stage."""
+
+    def mark(function: Function) -> Function:
+        function.stage = StageInfo(version, None)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def yields(*, columns: Callable[..., tuple[Column, ...]], version: int) -> Callable[[Function], Function]:
+    """Mark a function `object -> rows` as a stage; `columns(**arguments)` names what each row holds."""
+
+    def mark(function: Function) -> Function:
+        function.stage = StageInfo(version, columns)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+Step = tuple[Callable[..., Any], Mapping[str, Any]]
+"""A stage function with the arguments a recipe gives it."""
+
+
+def stage_info(function: Callable[..., Any]) -> StageInfo | None:
+    """What `changes` or `yields` left on the function; None if it is no stage."""
+    info = getattr(function, "stage", None)
+    return info if isinstance(info, StageInfo) else None
+
+
+def columns_of(steps: Sequence[Step]) -> tuple[Column, ...]:
+    """Every column that these stages yield, in order; RefusedObject never: recipes are checked before."""
+    found: list[Column] = []
+    for function, arguments in steps:
+        info = stage_info(function)
+        if info is not None and info.columns is not None:
+            found.extend(info.columns(**arguments))
+    return tuple(found)
+
+
+def run_stages(subject: Any, steps: Sequence[Step], *, object_id: str) -> list[Row]:
+    """Rows of one object: changes applied in order, yields joined side by side.
+
+    An object has 1 row or the same n from every yield; single rows are repeated (without copying).
+    raises  RefusedObject `stage-rows` when two yields give different counts above 1, or a stage's own refusal
+    """
+    parts: list[list[Row]] = []
+    for function, arguments in steps:
+        seeded = _with_object_seed(arguments, object_id)
+        info = stage_info(function)
+        if info is None or info.columns is None:
+            subject = function(subject, **seeded)
+        else:
+            parts.append(_checked_rows(function(subject, **seeded), info.columns(**arguments)))
+    return _joined(parts)
+
+
+def _with_object_seed(arguments: Mapping[str, Any], object_id: str) -> dict[str, Any]:
+    if "seed" not in arguments:
+        return dict(arguments)
+    return {**arguments, "seed": int(digest([arguments["seed"], object_id])[:12], 16)}
+
+
+def _checked_rows(rows: Iterable[Row], columns: tuple[Column, ...]) -> list[Row]:
+    return [{column.name: column.checked(row[column.name]) for column in columns} for row in rows]
+
+
+def _joined(parts: list[list[Row]]) -> list[Row]:
+    counts = {len(part) for part in parts} - {1}
+    if len(counts) > 1:
+        raise RefusedObject("stage-rows", f"stages gave {sorted(counts)} rows for one object; expected 1 or the same n")
+    total = counts.pop() if counts else 1
+    return [_merged(part[number if len(part) > 1 else 0] for part in parts) for number in range(total)]
+
+
+def _merged(rows: Iterator[Row]) -> Row:
+    merged: Row = {}
+    for row in rows:
+        merged.update(row)
+    return merged

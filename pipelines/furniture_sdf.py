@@ -1,0 +1,11 @@
+"""Signed distance grids, surface points with normals and views of every furniture model: preparation only, no training.
+
+run     l9 prep pipelines/furniture_sdf.py            (or --card folder --root DIR for meshes of your own)
+"""
+
+from l9.config import Pipeline, Prep, Set, Use
+from l9.stages import normalise, sdf, surface_points, views
+
+fields = Prep(Use(normalise, kind="cube"), Use(sdf, resolution=64), Use(surface_points, count=2048), Use(views, size=96))
+
+pipeline = Pipeline(name="furniture-sdf", sets={"furniture": Set("furniture", fields)})

@@ -1,0 +1,40 @@
+"""The whole of l9 in minutes: furniture models become shards, the shards two small classifiers, MLflow shows both.
+
+run     l9 run pipelines/quickstart.py          (what `make demo` runs)
+"""
+
+from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
+from l9.models.pointnet import PointNet
+from l9.models.voxnet import VoxNet
+from l9.stages import normalise, occupancy, surface_points, views
+from l9.tasks.classify import Classify
+
+pipeline = Pipeline(
+    name="quickstart",
+    sets={
+        "voxels": Set(
+            "furniture", Prep(Use(normalise, kind="cube"), Use(occupancy, rotations=12), Use(views, size=96)), classes="furniture19", fold=0
+        ),
+        "points": Set(
+            "furniture", Prep(Use(normalise, kind="sphere"), Use(surface_points, count=1024), Use(views, size=96)), classes="furniture19", fold=0
+        ),
+    },
+    trainings=(
+        Training(
+            Use(Classify, inputs="occupancy", votes=12),
+            Use(VoxNet),
+            Schedule(epochs=60, batch=32, lr=1e-3, curve="cosine", warmup=0.05),
+            name="voxnet",
+            sets=("voxels",),
+            test=("voxels",),
+        ),
+        Training(
+            Use(Classify, inputs="points", points=512, votes=4),
+            Use(PointNet),
+            Schedule(epochs=20, batch=32, lr=1e-3, curve="cosine", warmup=0.05),
+            name="pointnet",
+            sets=("points",),
+            test=("points",),
+        ),
+    ),
+)
