@@ -39,7 +39,8 @@ class Card:
     source      {"apt": [packages]}, {"pip": {...}}, {"npm": [...]}, {"made": "module:function"} for data l9 makes, or empty:
                 the person brings a root
     shards      2^n: how many shards a store of this dataset has
-    classes     name -> list of class names, or {"at_least": n} for every class with n objects or more ("other" left out)
+    classes     name -> list of class names, or {"at_least": n} for every class with n objects or more
+    unlabelled  the class name that stands for "no label" ("other")
     counts      what `l9 data check` expects
     labels      csv beside the card with columns id, class, fold
     parameters  arguments handed to the reader's `find` and `read`
@@ -54,6 +55,7 @@ class Card:
     shards: int = 64
     counts: dict[str, int] = field(default_factory=dict)
     classes: dict[str, Any] = field(default_factory=dict)
+    unlabelled: str = ""
     labels: str = ""
     known_bad: str = ""
     attribution: str = ""
@@ -78,7 +80,7 @@ class Card:
         counts: dict[str, int] = {}
         for row in self.label_rows.values():
             counts[row["class"]] = counts.get(row["class"], 0) + 1
-        return tuple(sorted(name for name, count in counts.items() if count >= int(rule["at_least"]) and name != "other"))
+        return tuple(sorted(name for name, count in counts.items() if count >= int(rule["at_least"]) and name != self.unlabelled))
 
     def describe(self) -> dict[str, Json]:
         """The whole card, its tables included, as plain JSON: what travels with a submitted job."""

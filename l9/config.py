@@ -219,8 +219,13 @@ def with_defaults(use: Use, *, leading: int = 0, fill: dict[str, Any] | None = N
     return Use(use.target, **arguments)
 
 
-def build(use: Use) -> Any:
-    """Call the target with its arguments, given back the types its signature says (tuples, not lists)."""
+def build_arguments(use: Use) -> dict[str, Any]:
+    """The arguments of a Use in the types its target's signature says (tuples, not lists)."""
     target = use.resolve()
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
-    return target(**{n: from_plain(hints.get(n, Any), v, f"{use.target} {n}") for n, v in use.arguments.items()})
+    return {name: from_plain(hints.get(name, Any), value, f"{use.target} {name}") for name, value in use.arguments.items()}
+
+
+def build(use: Use) -> Any:
+    """Call the target with its arguments: a model, a task, a picture maker."""
+    return use.resolve()(**build_arguments(use))

@@ -34,7 +34,10 @@ def load_recipe(name: str) -> Pipeline:
             )
         path = by_name
     pipeline = _from_json(path) if path.suffix == ".json" else _from_python(path)
-    return checked(pipeline)
+    try:
+        return checked(pipeline)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from error
 
 
 def _from_json(path: Path) -> Pipeline:
@@ -173,3 +176,10 @@ def _keys(node: Any, head: str, path: str) -> list[Any]:
 
 def _stage_name(item: Any) -> str:
     return item["target"].rpartition(":")[2] if _is_use(item) else ""
+
+
+def with_card(pipeline: Pipeline, card: str) -> Pipeline:
+    """The recipe over another dataset: every set of the first set's card, without the class set and fold that belonged to it."""
+    old = next(iter(pipeline.sets.values())).card
+    sets = {n: dataclasses.replace(s, card=card, classes=None, fold=None) if s.card == old else s for n, s in pipeline.sets.items()}
+    return checked(dataclasses.replace(pipeline, sets=sets))

@@ -69,7 +69,9 @@ def _join(address: str) -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UsageError(f"--address {address}: no Ray cluster answers ({str(error).splitlines()[0]}); expected HOST:PORT or auto") from error
+        raise UsageError(
+            f"--address {address}: no Ray cluster answers ({str(error).splitlines()[0]}); expected HOST:PORT or auto"
+        ) from error
 
 
 def _short_folder() -> str:

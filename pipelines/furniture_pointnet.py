@@ -8,7 +8,7 @@ from l9.models.pointnet import PointNet
 from l9.stages import normalise, surface_points, views
 from l9.tasks.classify import Classify
 
-cloud = Prep(Use(normalise, kind="sphere"), Use(surface_points, count=2048), Use(views, size=96))
+cloud = Prep(Use(normalise, kind="sphere"), Use(surface_points, count=2048), Use(views, count=2, size=96))
 
 pipeline = Pipeline(
     name="furniture-pointnet",

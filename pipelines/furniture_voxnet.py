@@ -10,7 +10,10 @@ from l9.tasks.classify import Classify
 from l9.tasks.forest import Forest
 
 grid = Prep(
-    Use(normalise, kind="cube"), Use(occupancy, resolution=32, kind="surface", rotations=12), Use(coarse_occupancy), Use(views, size=96)
+    Use(normalise, kind="cube"),
+    Use(occupancy, resolution=32, kind="surface", rotations=12),
+    Use(coarse_occupancy),
+    Use(views, count=2, size=96),
 )
 
 pipeline = Pipeline(

@@ -9,32 +9,24 @@ from l9.models.voxnet import VoxNet
 from l9.stages import normalise, occupancy, surface_points, views
 from l9.tasks.classify import Classify
 
+shapes = Prep(
+    Use(normalise, kind="cube"),
+    Use(occupancy, resolution=32, rotations=12),
+    Use(views, count=2, size=96),
+    Use(normalise, kind="sphere"),
+    Use(surface_points, count=1024),
+)
+
 pipeline = Pipeline(
     name="quickstart",
-    sets={
-        "voxels": Set(
-            "furniture", Prep(Use(normalise, kind="cube"), Use(occupancy, rotations=12), Use(views, size=96)), classes="furniture19", fold=0
-        ),
-        "points": Set(
-            "furniture", Prep(Use(normalise, kind="sphere"), Use(surface_points, count=1024), Use(views, size=96)), classes="furniture19", fold=0
-        ),
-    },
+    sets={"furniture": Set("furniture", shapes, classes="furniture19", fold=0)},
     trainings=(
-        Training(
-            Use(Classify, inputs="occupancy", votes=12),
-            Use(VoxNet),
-            Schedule(epochs=60, batch=32, lr=1e-3, curve="cosine", warmup=0.05),
-            name="voxnet",
-            sets=("voxels",),
-            test=("voxels",),
-        ),
+        Training(Use(Classify, votes=12), Use(VoxNet), Schedule(epochs=60, batch=32, lr=1e-3, curve="cosine", warmup=0.05), name="voxnet"),
         Training(
             Use(Classify, inputs="points", points=512, votes=4),
             Use(PointNet),
             Schedule(epochs=20, batch=32, lr=1e-3, curve="cosine", warmup=0.05),
             name="pointnet",
-            sets=("points",),
-            test=("points",),
         ),
     ),
 )

@@ -89,7 +89,7 @@ def test_a_wrong_setting_is_one_line(settings, message):
         ("import nowhere_at_all", r"recipe\.py:1: ModuleNotFoundError"),
         ("def f(): pass\nfrom l9.config import Use\nUse(f)", "defined in the recipe itself"),
         ("from l9.config import Use\nUse(lambda x: x)", "no importable name"),
-        ("from l9.config import Use, Pipeline, Set, Prep\npipeline = Pipeline('x', {'a': Set('shapes', Prep(Use('json:dumps')))})", "is no stage"),
+        ("from l9.config import *\npipeline = Pipeline('x', {'a': Set('shapes', Prep(Use('json:dumps')))})", "is no stage"),
         ("from l9.config import Schedule\nSchedule(epochs=1, step=2)", "unexpected keyword argument 'step'"),
         ("from l9.config import Schedule\nSchedule()", "exactly one of epochs and steps"),
         ("from l9.config import Use\nUse(int, x=print)", "expected numbers, strings"),
@@ -116,5 +116,5 @@ def test_trainings_have_unique_names():
 
 
 def test_resolved_json_with_an_unknown_field_names_it():
-    with pytest.raises(RecipeError, match=r"x\.trian"):
+    with pytest.raises(RecipeError, match="x has no field 'trian'; did you mean train"):
         from_plain(Pipeline, {**_pipeline().describe(), "trian": {}}, "x")

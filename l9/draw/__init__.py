@@ -1,1 +1,4 @@
-"""TBD room."""
+"""Pictures for people, composed from arrays: grids of samples, confusion matrices, curves, splatted voxels and points.
+
+Every picture is RGB uint8 (height, width, 3), row 0 on top, made without a display. Rendering of meshes is `geometry/views`.
+"""

@@ -1,1 +1,1 @@
-"""TBD room."""
+"""Runs after the fact: list and find them, evaluate them again, ask them about a file."""

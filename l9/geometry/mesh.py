@@ -56,6 +56,9 @@ def checked_mesh(mesh: Mesh) -> Mesh:
     used = mesh.vertices[mesh.faces.reshape(-1)]
     if not np.isfinite(used).all():
         raise RefusedObject("not-finite", f"{int((~np.isfinite(mesh.vertices)).any(axis=1).sum()):,} of {count:,} vertices")
-    if not (np.ptp(used, axis=0) > 0).any():
-        raise RefusedObject("no-area", "all vertices are one point")
+    with np.errstate(over="ignore", invalid="ignore"):  # huge coordinates have an area, if not one that can be written down
+        first, second, third = mesh.vertices[mesh.faces].swapaxes(0, 1)
+        areas = np.cross(second - first, third - first)
+    if not areas.any():
+        raise RefusedObject("no-area", f"all {len(mesh.faces):,} faces are lines or points")
     return mesh

@@ -2,9 +2,10 @@
 
 A function that runs in the child has the form
 
-    def process(files: Sequence[BinaryIO], **arguments: Json) -> Answer
+    def process(files: Sequence[BinaryIO], **arguments: Json) -> Answer | Json
 
-It is named by "module:function" by the parent alone. Nothing is pickled in either direction.
+Plain JSON stands for an answer without buffers. It is named by "module:function" by the parent alone. Nothing is pickled in
+either direction.
 """
 
 from dataclasses import dataclass, field

@@ -80,4 +80,4 @@ class Column:
             raise ShapeError(f"column {self.name} has shape {self.shape}; got {cell.shape}")
         if cell.dtype != np.dtype(self.dtype):
             raise ShapeError(f"column {self.name} is {self.dtype}; got {cell.dtype}")
-        return np.ascontiguousarray(cell)
+        return np.ascontiguousarray(cell).reshape(cell.shape)  # which would make a single number a vector of one

@@ -1,0 +1,117 @@
+"""Find runs on disk by what a person types: a folder name, a unique prefix, a key, an MLflow id, a path, or `latest`.
+
+<home>/runs/<recipe>-<key>/run.json                    a whole run: its trainings, stores and metrics
+<home>/runs/<recipe>[-<training>]-s<seed>-<key>/       one training: training.json, metrics.jsonl, checkpoints/, result.json
+"""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from l9.errors import UsageError
+
+
+def run_folders(home: Path) -> list[Path]:
+    """Every run and training below `home`, newest first."""
+    folder = home / "runs"
+    found = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")] if folder.is_dir() else []
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    value = json.loads(path.read_text(encoding="utf-8"))
+    assert isinstance(value, dict), path
+    return value
+
+
+def list_runs(home: Path) -> list[dict[str, Any]]:
+    """One plain row a run or training: run, kind, recipe, state (finished, unfinished), metrics."""
+    rows = []
+    for folder in run_folders(home):
+        whole, one, result = folder / "run.json", folder / "training.json", folder / "result.json"
+        if whole.is_file():
+            about = _read(whole)
+            rows.append({"run": folder.name, "kind": "run", "state": "finished", **{k: about[k] for k in ("recipe", "run_id", "metrics")}})
+        elif one.is_file():
+            metrics = _read(result)["metrics"] if result.is_file() else {}
+            state = "finished" if result.is_file() else "unfinished"
+            rows.append({"run": folder.name, "kind": "training", "state": state, "recipe": _read(one)["recipe"], "metrics": metrics})
+    return rows
+
+
+def find_run(home: Path, words: str) -> Path:
+    """The folder of the run a person means; UsageError with near matches where there is none or more than one.
+
+    `latest` is the newest finished run; `RUN/TRAINING` names one training of a run by its recipe name.
+    """
+    name, _, training = words.partition("/") if not Path(words).is_dir() else (words, "", "")
+    folder = _find(home, name)
+    return folder if not training else _training_called(folder, training)
+
+
+def _find(home: Path, words: str) -> Path:
+    if Path(words).is_dir() and any((Path(words) / name).is_file() for name in ("run.json", "training.json")):
+        return Path(words).resolve()
+    folders = run_folders(home)
+    if words == "latest":
+        finished = [folder for folder in folders if (folder / "run.json").is_file()]
+        if not finished:
+            raise UsageError(f"no finished run below {home / 'runs'}; l9 run furniture_voxnet makes one")
+        return max(finished, key=lambda folder: float(_read(folder / "run.json")["finished"]))
+    if (home / "runs" / words).is_dir() and words:
+        return home / "runs" / words
+    matches = [
+        folder for folder in folders if words and (folder.name.startswith(words) or folder.name.rpartition("-")[2].startswith(words))
+    ]
+    matches = matches or [folder for folder in folders if _mlflow_id(folder) == words]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise UsageError(f"'{words}' could be {', '.join(folder.name for folder in matches[:4])}; give more of the name")
+    near = difflib.get_close_matches(words, [folder.name for folder in folders], 3) or [folder.name for folder in folders[:3]]
+    raise UsageError(f"no run '{words}' below {home / 'runs'}; near: {', '.join(near) or 'none'}.  l9 runs")
+
+
+def _mlflow_id(folder: Path) -> str:
+    for name in ("run.json", "track.json"):
+        if (folder / name).is_file():
+            return str(_read(folder / name).get("run_id", ""))
+    return ""
+
+
+def trainings_of(folder: Path) -> list[Path]:
+    """The training folders of a run; of a training, itself."""
+    if (folder / "training.json").is_file():
+        return [folder]
+    return [folder.parent / name for name in _read(folder / "run.json")["trainings"]]
+
+
+def _training_called(folder: Path, training: str) -> Path:
+    names = {str(_read(path / "training.json")["training"]["name"]): path for path in reversed(trainings_of(folder))}
+    if training not in names:
+        raise UsageError(f"{folder.name} has no training '{training}'; it has {', '.join(n or '(unnamed)' for n in names)}")
+    return names[training]
+
+
+def network_of(folder: Path) -> Path:
+    """The first finished training of a run that has a network; UsageError where there is none."""
+    for training in trainings_of(folder):
+        about = training / "training.json"
+        if about.is_file() and _read(about)["training"]["model"] is not None and (training / "result.json").is_file():
+            return training
+    raise UsageError(f"{folder.name} has no finished training with a network; l9 runs")
+
+
+def training_facts(folder: Path) -> dict[str, Any]:
+    """What the training was told: `training.json`."""
+    return _read(folder / "training.json")
+
+
+def weights_of(folder: Path) -> Path:
+    """The newest safetensors weights of a run's network."""
+    training = network_of(folder)
+    found = sorted((training / "checkpoints").glob("*/model.safetensors"))
+    if not found:
+        raise UsageError(f"{training.name} has no checkpoint left; l9 run … --fresh")
+    return found[-1]

@@ -1,0 +1,70 @@
+"""VoxNet (Maturana & Scherer, IROS 2015): two convolutions over an occupancy grid, then two fully connected layers.
+
+B batch   C channels   D H W the grid's x y z   F features   K classes
+in  x_BCDHW of one channel, +1 occupied, -1 empty (the task maps 0/1 to it)        out  logits_BK
+Sizes at 32^3: 32 -> conv 14 -> conv 12 -> pool 6, so 32 * 6^3 = 6,912 features; 921,736 parameters at K = 40.
+Layers, dropout and initial weights (He for the convolutions, normal of deviation 0.01 for the rest) follow the authors' code,
+whose outputs are linear too: it sums them over rotations before the argmax.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from l9.errors import RecipeError, ShapeError
+
+LEAK = 0.1  # slope of the leaky ReLU below 0
+EMPTY = -1.0  # value of an empty voxel at the input
+
+
+class VoxNet(nn.Module):
+    """Occupancy grid to class scores.
+
+    classes     names of the K classes; only their number matters here
+    resolution  voxels along each edge, at least 11; 30 is padded by one empty voxel on every side to 32, as in the paper
+    raises      RecipeError where the grid is too small for the two convolutions
+    """
+
+    def __init__(self, classes: tuple[str, ...], resolution: int = 32) -> None:
+        super().__init__()
+        if resolution < 11:
+            raise RecipeError(f"VoxNet: resolution is {resolution}; expected at least 11, 32 in the paper")
+        self.resolution = resolution
+        self.padding = 1 if resolution == 30 else 0
+        pooled = _pooled_size(resolution + 2 * self.padding)
+        self.convolutions = nn.Sequential(
+            nn.Conv3d(1, 32, 5, stride=2),
+            nn.LeakyReLU(LEAK),
+            nn.Dropout(0.2),
+            nn.Conv3d(32, 32, 3),
+            nn.LeakyReLU(LEAK),
+            nn.MaxPool3d(2),
+            nn.Dropout(0.3),
+        )
+        self.head = nn.Sequential(nn.Linear(32 * pooled**3, 128), nn.ReLU(), nn.Dropout(0.4), nn.Linear(128, len(classes)))
+        self.apply(_initialise)
+
+    def forward(self, x_BCDHW: Float[Tensor, "b 1 r r r"]) -> Float[Tensor, "b k"]:
+        """Scores before the softmax; ShapeError where the grid is not of the resolution this network was built for."""
+        if x_BCDHW.shape[1:] != (1, *[self.resolution] * 3):
+            raise ShapeError(f"VoxNet(resolution={self.resolution}) got a batch of shape {tuple(x_BCDHW.shape)}; expected (B, 1, r, r, r)")
+        if self.padding:
+            x_BCDHW = nn.functional.pad(x_BCDHW, [self.padding] * 6, value=EMPTY)
+        features_BF = torch.flatten(self.convolutions(x_BCDHW), 1)
+        logits_BK: Tensor = self.head(features_BF)
+        return logits_BK
+
+
+def _pooled_size(size: int) -> int:
+    """Edge of the grid after both convolutions and the pooling."""
+    strided = (size - 5) // 2 + 1
+    return (strided - 2) // 2
+
+
+def _initialise(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Conv3d):
+        nn.init.kaiming_normal_(layer.weight, a=LEAK, nonlinearity="leaky_relu")
+    elif isinstance(layer, nn.Linear):
+        nn.init.normal_(layer.weight, std=0.01)
+    if isinstance(layer, nn.Conv3d | nn.Linear) and layer.bias is not None:
+        nn.init.zeros_(layer.bias)

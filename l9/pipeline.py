@@ -1,0 +1,322 @@
+"""A whole run: prepare the sets, run every training for every seed, gather metrics, track it all; what is already there is not done again."""
+
+import dataclasses
+import json
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from l9.cards import Card, load_card
+from l9.config import Pipeline, Set, Training, Use, with_defaults
+from l9.errors import CardError, RecipeError, UsageError
+from l9.evaluate.runs import find_run, weights_of
+from l9.fingerprint import DigestCache, digest, file_digest
+from l9.prep.estimate import estimate
+from l9.prep.plan import Plan, find_objects, make_plan
+from l9.prep.run import PrepCounts, run_plan
+from l9.prep.work import new_sandbox
+from l9.progress import Say
+from l9.sandbox.parent import Sandbox
+from l9.sources.fetch import fetch
+from l9.store.publish import atomic_write
+from l9.store.store import Store
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line adds to a recipe; none of it is part of a key but `overfit` and `init`.
+
+    workers   preparation workers: 0 in process, None one a core
+    tracking  an MLflow server; None: sqlite in home
+    """
+
+    home: Path
+    root: Path | None = None
+    address: str | None = None
+    workers: int | None = None
+    overfit: int = 0
+    init: str | None = None
+    fresh: bool = False
+    rehash: bool = False
+    tracking: str | None = None
+
+    @property
+    def prep_workers(self) -> int:
+        """Workers of a preparation on this machine."""
+        return (os.cpu_count() or 1) if self.workers is None else self.workers
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One set of a recipe, prepared."""
+
+    name: str
+    about: Set
+    card: Card
+    plan: Plan
+    store: Store
+    counts: PrepCounts
+
+    @property
+    def manifest_digest(self) -> str:
+        """sha256 of the store's manifest: which data, exactly."""
+        return self.store.digest
+
+    def report(self) -> dict[str, Any]:
+        """What `l9 prep --json` says of one set."""
+        counts = self.store.manifest["counts"]
+        folder = self.store.path
+        return {"store": str(folder), "manifest": str(folder / "manifest.json"), **{k: counts[k] for k in REPORTED}}
+
+
+REPORTED = ("planned", "done", "quarantined", "rows")
+
+
+# ---------------------------------------------------------------------------------------------- preparation
+
+
+def card_root(card: Card, root: Path | None, home: Path, say: Say) -> Path:
+    """Where a card's files are: the given root, or what `l9 fetch` brings (and says so)."""
+    if root is not None:
+        if not root.is_dir():
+            raise UsageError(f"--root {root}: no such folder; expected the files of '{card.name}'")
+        return root.resolve()
+    if not card.source:
+        raise UsageError(f"'{card.name}' is not fetched by l9 (licence: {card.licence}); give its folder with --root DIR")
+    return fetch(card, home, say)
+
+
+def prepare_sets(pipeline: Pipeline, options: Options, say: Say) -> list[Prepared]:
+    """The store of every set of the recipe, made where it is not there."""
+    with _tools(options) as (sandbox, digests):
+        return [_prepare_set(name, about, pipeline, options, sandbox, digests, say) for name, about in pipeline.sets.items()]
+
+
+@contextmanager
+def _tools(options: Options) -> Iterator[tuple[Sandbox, DigestCache]]:
+    options.home.mkdir(parents=True, exist_ok=True)
+    digests = DigestCache(options.home / "store" / "digests.sqlite", rehash=options.rehash)
+    try:
+        with new_sandbox() as sandbox:
+            yield sandbox, digests
+    finally:
+        digests.close()
+
+
+def _root_for(about: Set, pipeline: Pipeline, options: Options) -> Path | None:
+    return options.root if about.card == next(iter(pipeline.sets.values())).card else None
+
+
+def _prepare_set(name: str, about: Set, pipeline: Pipeline, options: Options, sandbox: Sandbox, digests: DigestCache, say: Say) -> Prepared:
+    card = load_card(about.card)
+    root = card_root(card, _root_for(about, pipeline, options), options.home, say)
+    plan = make_plan(card, about.prep, root, find_objects(card, root, sandbox), digests)
+    if lost := len(set(card.label_rows) - {planned.id for planned in plan.objects}):
+        say(f"{card.name}: {lost:,} objects of {card.labels} are not below {root}; l9 data check {card.name}")
+    store, counts = run_plan(plan, options.home, workers=options.prep_workers, address=options.address, sandbox=sandbox, say=say)
+    return Prepared(name, about, card, plan, store, counts)
+
+
+def estimate_sets(pipeline: Pipeline, options: Options, say: Say) -> list[dict[str, Any]]:
+    """One row a set: what its preparation would cost."""
+    rows = []
+    with _tools(options) as (sandbox, digests):
+        for name, about in pipeline.sets.items():
+            card = load_card(about.card)
+            root = card_root(card, _root_for(about, pipeline, options), options.home, say)
+            found = estimate(card, about.prep, root, workers=options.prep_workers, sandbox=sandbox, digests=digests)
+            rows.append({"set": name, "workers": options.prep_workers, **dataclasses.asdict(found)})
+    return rows
+
+
+def prepare(pipeline: Pipeline, options: Options, say: Say) -> dict[str, Any]:
+    """`l9 prep`: every set prepared and tracked. The first set's figures stand at the top, each set's under `sets`."""
+    from l9.track import Tracker
+
+    start = time.monotonic()
+    prepared = prepare_sets(pipeline, options, say)
+    reports = {one.name: one.report() for one in prepared}
+    first = next(iter(reports.values()))
+    seconds = round(time.monotonic() - start, 3)
+    if any(one.counts.made for one in prepared):
+        tracker = Tracker(options.home, options.tracking, say)
+        tracker.log_prep(pipeline.name, pipeline.describe(), reports, seconds)
+    return {**first, "seconds": seconds, "recipe": pipeline.name, "sets": reports}
+
+
+# ---------------------------------------------------------------------------------------------- trainings
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training with one seed: what the training worker is given, and where it keeps its files."""
+
+    training: Training
+    seed: int
+    key: str
+    folder: Path
+    about: dict[str, Any]
+
+
+def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, Any]:
+    """`l9 run`: prepare, train, evaluate, track. raises UsageError, TrainingError; interrupted work continues when asked again."""
+    from l9.track import Tracker
+
+    start = time.monotonic()
+    prepared = prepare_sets(pipeline, options, say)
+    jobs = make_jobs(pipeline, prepared, options)
+    key = digest([pipeline.name, [one.manifest_digest for one in prepared], [job.key for job in jobs]])
+    folder = options.home / "runs" / f"{pipeline.name}-{key[:12]}"
+    finished = folder / "run.json"
+    if finished.is_file() and not options.fresh:
+        say(f"{folder.name} is finished: nothing to do (--fresh trains again)")
+        return {**json.loads(finished.read_text()), "seconds": round(time.monotonic() - start, 3)}
+    tracker = Tracker(options.home, options.tracking, say)
+    tracker.catch_up()
+    with tracker.run(folder, pipeline.name, pipeline.describe(), {one.name: one.report() for one in prepared}) as run_id:
+        results = [_train(job, pipeline, options, tracker, say) for job in jobs]
+        metrics = gather_metrics([(job.training.name, result["metrics"]) for job, result in zip(jobs, results, strict=True)])
+        tracker.log_metrics(folder, metrics)
+    first = prepared[0].report()
+    report = {
+        "kind": "run",
+        "recipe": pipeline.name,
+        "run": folder.name,
+        "run_id": run_id or folder.name,
+        "store": first["store"],
+        "manifest": first["manifest"],
+        "stores": {one.name: one.report() for one in prepared},
+        "trainings": [job.folder.name for job in jobs],
+        "metrics": metrics,
+        "finished": time.time(),
+        "seconds": round(time.monotonic() - start, 3),
+    }
+    atomic_write(finished, json.dumps(report, indent=1).encode())
+    return report
+
+
+def make_jobs(pipeline: Pipeline, prepared: list[Prepared], options: Options) -> list[Job]:
+    """Every training for every seed, with its key: settings, data and versions, and nothing else."""
+    sets = {one.name: one for one in prepared}
+    jobs: list[Job] = []
+    for seed in pipeline.seeds:
+        earlier: dict[str, Path] = {}
+        for training in pipeline.trainings:
+            job = _job(pipeline, training, seed, sets, earlier, options)
+            earlier[training.name] = job.folder
+            jobs.append(job)
+    return jobs
+
+
+def _job(pipeline: Pipeline, training: Training, seed: int, sets: dict[str, Prepared], earlier: dict[str, Path], options: Options) -> Job:
+    used = [sets[name] for name in dict.fromkeys((*(training.sets or ()), *(training.test or ())))]
+    first = used[0]
+    classes = class_names(first)
+    fill = {"classes": list(classes), "up": first.card.axes.up}
+    resolved = dataclasses.replace(
+        training,
+        task=with_defaults(training.task, fill=fill),
+        model=None if training.model is None else with_defaults(training.model, fill=fill),
+        init=options.init if options.init and training.model else training.init,
+    )
+    init = _init_weights(resolved, earlier, options)
+    train = {name: value for name, value in dataclasses.asdict(pipeline.train).items() if name != "gpus"}
+    data = {one.name: [one.manifest_digest, one.about.classes, one.about.fold] for one in used}
+    key = digest([Pipeline("", {}, (resolved,)).describe()["trainings"], data, seed, train, _versions(resolved), options.overfit, init[1]])
+    folder = options.home / "runs" / f"{pipeline.name}{'-' if training.name else ''}{training.name}-s{seed}-{key[:12]}"
+    about = {
+        "kind": "training",
+        "recipe": pipeline.name,
+        "key": key,
+        "training": Pipeline("", {}, (resolved,)).describe()["trainings"][0],  # type: ignore[index,call-overload]
+        "train": dataclasses.asdict(pipeline.train),
+        "seed": seed,
+        "sets": {one.name: _set_facts(one, class_names(one), options.home) for one in used},
+        "overfit": options.overfit,
+        "up": first.card.axes.up,
+        "init": init[0],
+    }
+    return Job(resolved, seed, key, folder, about)
+
+
+def _set_facts(one: Prepared, classes: tuple[str, ...], home: Path) -> dict[str, Any]:
+    return {
+        "store": os.path.relpath(one.store.path, home),
+        "manifest": one.manifest_digest,
+        "classes": list(classes),
+        "fold": one.about.fold,
+        "card": one.card.describe() | {"tables": {}},
+        "prep": one.about.prep.to_plain(),
+    }
+
+
+def class_names(one: Prepared) -> tuple[str, ...]:
+    """The classes a set's samples have: the card's class set, else every label in the store."""
+    if one.about.classes is not None:
+        return one.card.class_names(one.about.classes)
+    return tuple(sorted({planned.label for planned in one.plan.objects if planned.label}))
+
+
+def _init_weights(training: Training, earlier: dict[str, Path], options: Options) -> tuple[str | None, str | None]:
+    """Where the first weights come from, and what of it belongs in the key."""
+    if training.init is None:
+        return None, None
+    if training.init in earlier:
+        return str(earlier[training.init]), earlier[training.init].name
+    path = Path(training.init)
+    if path.suffix == ".safetensors":
+        if not path.is_file():
+            raise UsageError(f"init {path}: no such file; expected .safetensors weights, a training's name or a run")
+        return str(path.resolve()), file_digest(path)
+    weights = weights_of(find_run(options.home, training.init))
+    return str(weights), file_digest(weights)
+
+
+def _versions(training: Training) -> list[int]:
+    targets: list[Use | None] = [training.task, training.model]
+    return [int(getattr(use.resolve(), "version", 1)) for use in targets if use is not None]
+
+
+def _train(job: Job, pipeline: Pipeline, options: Options, tracker: Any, say: Say) -> dict[str, Any]:
+    from l9.train.fit import fit
+
+    say(f"training {job.folder.name}")
+    job.folder.mkdir(parents=True, exist_ok=True)
+    atomic_write(job.folder / "training.json", json.dumps(job.about, indent=1).encode())
+    with tracker.training(job.folder):
+        return fit(job.folder, home=options.home, address=options.address, fresh=options.fresh, say=say, on_checkpoint=tracker.sync)
+
+
+def gather_metrics(results: list[tuple[str, dict[str, float]]]) -> dict[str, float]:
+    """`metric[/test set][/training]`: the mean over seeds; with several seeds also `…/std` (n - 1) and `…/n`."""
+    values: dict[str, list[float]] = {}
+    for training, metrics in results:
+        for name, value in metrics.items():
+            values.setdefault(f"{name}/{training}" if training else name, []).append(float(value))
+    gathered: dict[str, float] = {}
+    for name, seen in values.items():
+        gathered[name] = statistics.fmean(seen)
+        if len(seen) > 1:
+            gathered[f"{name}/std"] = statistics.stdev(seen)
+            gathered[f"{name}/n"] = float(len(seen))
+    return gathered
+
+
+__all__ = [
+    "CardError",
+    "Options",
+    "RecipeError",
+    "card_root",
+    "class_names",
+    "estimate_sets",
+    "gather_metrics",
+    "make_jobs",
+    "prepare",
+    "prepare_sets",
+    "run_pipeline",
+]

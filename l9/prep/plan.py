@@ -1,0 +1,128 @@
+"""Keys before work: what a preparation will do, known from the inputs alone.
+
+object key  sha256 of the reader and its version, the object's files, facts, axes, and every stage with parameters and version
+shard       2^n of them, by the leading bits of sha256(id): one added mesh touches one shard
+shard key   sha256 of the columns and of the keys of its objects: a shard that is there under its key need not be made again
+"""
+
+import importlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from l9.cards import Card
+from l9.config import Prep, build_arguments
+from l9.errors import CardError, RefusedObject, UsageError
+from l9.fingerprint import DigestCache, Json, digest
+from l9.readers.contract import Found
+from l9.sandbox.parent import Sandbox
+from l9.stages.contract import columns_of, stage_info
+from l9.store.planned import PlanFacts, PlannedObject, shard_key, shard_number
+
+UNREADABLE = "unreadable"  # stands for the digest of a file that cannot be read; its object will be quarantined
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """One shard to be: its number, its key, and its objects in order of id."""
+
+    number: int
+    key: str
+    objects: tuple[PlannedObject, ...]
+    found: tuple[Found, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole preparation, before any of it is done."""
+
+    card: Card
+    prep: Prep
+    root: Path
+    facts: PlanFacts
+    shards: tuple[ShardPlan, ...]
+
+    @property
+    def objects(self) -> tuple[PlannedObject, ...]:
+        """Every planned object, in order of id."""
+        return self.facts.objects
+
+
+def stage_steps(prep: Prep) -> list[tuple[Any, dict[str, Any]]]:
+    """The stage functions of a preparation with their arguments, as `run_stages` takes them."""
+    return [(stage.resolve(), build_arguments(stage)) for stage in prep.stages]
+
+
+def find_objects(card: Card, root: Path, sandbox: Sandbox) -> list[Found]:
+    """What the card's reader lists below `root`, in order of id; UsageError where there is nothing."""
+    if not root.is_dir():
+        raise UsageError(f"{root}: no such folder; expected the root of '{card.name}'.  l9 prep … --root DIR")
+    arguments: dict[str, Json] = {"reader": card.reader, "root": str(root.resolve()), "parameters": card.parameters}
+    try:
+        answer = sandbox.call("l9.readers.process:find_objects", arguments)
+    except RefusedObject as refusal:
+        raise CardError(f"card {card.name}: {root}: {refusal}") from refusal
+    assert isinstance(answer.value, list)
+    found = [Found.from_plain(dict(value)) for value in answer.value if isinstance(value, dict)]
+    if not found:
+        raise UsageError(f"{root}: no objects that '{card.name}' can read.  See docs/add-a-dataset.md")
+    return sorted(found, key=lambda one: one.id)
+
+
+def sampled(found: Sequence[Found], share: float = 0.01) -> list[Found]:
+    """A fixed share of the objects, at least one, spread by the hash of their ids."""
+    ordered = sorted(found, key=lambda one: digest(one.id))
+    return ordered[: max(1, round(len(ordered) * share))]
+
+
+def make_plan(card: Card, prep: Prep, root: Path, found: Iterable[Found], digests: DigestCache) -> Plan:
+    """The plan for these objects. Reads every input file once, to digest it, unless its digest is known."""
+    columns = columns_of(stage_steps(prep))
+    pairs = sorted(((_planned(card, one, object_key(card, prep, root, one, digests)), one) for one in found), key=lambda pair: pair[0].id)
+    bins: dict[int, list[tuple[PlannedObject, Found]]] = {}
+    for planned, one in pairs:
+        bins.setdefault(planned.shard, []).append((planned, one))
+    shards = []
+    for number in sorted(bins):
+        members = tuple(planned for planned, _ in bins[number])
+        shards.append(ShardPlan(number, shard_key(members, columns), members, tuple(one for _, one in bins[number])))
+    facts = PlanFacts(card.name, card.axes.up, columns, tuple(planned for planned, _ in pairs))
+    return Plan(card, prep, root, facts, tuple(shards))
+
+
+def object_key(card: Card, prep: Prep, root: Path, found: Found, digests: DigestCache) -> str:
+    """sha256 of everything the object's rows depend on."""
+    reader = importlib.import_module(card.reader.partition(":")[0])
+    stages: list[Json] = []
+    for stage in prep.stages:
+        info = stage_info(stage.resolve())
+        stages.append({"target": stage.target, "arguments": stage.arguments, "version": info.version if info else 0})
+    inputs = [_file_digest(root / name, digests) for name in found.files]
+    bad = [row.get("reason", "") for row in card.tables.get("known_bad", []) if row["id"] == found.id]
+    return digest(
+        {
+            "reader": [card.reader, int(reader.VERSION), card.parameters],
+            "object": [found.id, found.member, found.facts],
+            "up": card.axes.up,
+            "inputs": inputs,
+            "known_bad": bad,
+            "stages": stages,
+        }
+    )
+
+
+def _file_digest(path: Path, digests: DigestCache) -> str:
+    try:
+        return digests.of(path)
+    except OSError:
+        return UNREADABLE
+
+
+def _planned(card: Card, found: Found, key: str) -> PlannedObject:
+    row = card.label_rows.get(found.id, {})
+    label = row.get("class", found.label)
+    path = f"{found.files[0]}!{found.member}" if found.member else found.files[0] if found.files else found.id
+    fold = int(row["fold"]) if row.get("fold") else -1
+    shown = "" if label == card.unlabelled else label
+    return PlannedObject(found.id, path, key, shown, found.split, fold, shard_number(found.id, card.shards))

@@ -1,0 +1,102 @@
+"""Run a plan: make the shards that are not there, in process or on Ray, then publish the store.
+
+Nothing that is done is done again: a shard is found by its key. The store's manifest is written last.
+"""
+
+import dataclasses
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from l9.errors import L9Error
+from l9.prep.plan import Plan
+from l9.prep.work import ShardTiming, ShardWork, make_shard, make_shard_remotely, shard_work
+from l9.progress import Progress, Say
+from l9.sandbox.parent import Sandbox
+from l9.session import ray_session
+from l9.store.shards import read_facts, shard_done
+from l9.store.store import Store, shards_folder, store_folder, write_store
+
+INFRASTRUCTURE_RETRIES = 5  # times one shard may lose its worker before the run gives up
+WINDOW = 4  # shards in flight for each worker: enough to keep it busy, few enough that the driver stays small
+WAIT_SECONDS = 5.0  # how long a wait for Ray may take before the person is told that work goes on
+
+
+@dataclasses.dataclass
+class PrepCounts:
+    """What a run of a plan had to do."""
+
+    made: int = 0
+    reused: int = 0
+    lost_workers: int = 0
+
+
+def run_plan(plan: Plan, home: Path, *, workers: int, address: str | None, sandbox: Sandbox, say: Say) -> tuple[Store, PrepCounts]:
+    """The store of a plan: at once where it is there, else after making what is missing.
+
+    workers  0: in this process; N: embedded Ray with N processors, or all of the cluster at `address`
+    """
+    folder, shards = store_folder(home, plan.card.name, plan.facts.key), shards_folder(home)
+    if (folder / "manifest.json").is_file() and (store := Store.open(folder)).whole():
+        return store, PrepCounts(reused=len(plan.shards))
+    missing = [shard_work(plan, shard, shards) for shard in plan.shards if not shard_done(shards, shard.key)]
+    counts = PrepCounts(reused=len(plan.shards) - len(missing))
+    timings: list[ShardTiming] = []
+    if missing:
+        shards.mkdir(parents=True, exist_ok=True)
+        with Progress(f"prep {plan.card.name}", sum(len(work.objects) for work in missing), "objects", to=say) as progress:
+            refused = 0
+            for timing in _made(missing, workers, address, sandbox, counts, say):
+                timings.append(timing)
+                refused += timing.quarantined
+                progress.advance(timing.objects, f"{refused} quarantined" if refused else "")
+    counts.made = len(timings)
+    lines = [dataclasses.asdict(timing) for timing in timings] + [{"finished": time.time(), **dataclasses.asdict(counts)}]
+    facts = [read_facts(shards, shard.key) for shard in plan.shards]
+    return write_store(home, plan.card.name, plan.facts, facts, lines), counts
+
+
+def _made(
+    missing: list[ShardWork], workers: int, address: str | None, sandbox: Sandbox, counts: PrepCounts, say: Say
+) -> Iterable[ShardTiming]:
+    if workers == 0 and address is None:
+        return (make_shard(work, sandbox) for work in missing)
+    return _made_on_ray(missing, workers, address, counts, say)
+
+
+def _made_on_ray(missing: list[ShardWork], workers: int, address: str | None, counts: PrepCounts, say: Say) -> Iterable[ShardTiming]:
+    with ray_session(address, cpus=workers):
+        import ray
+
+        remote = ray.remote(max_retries=0)(make_shard_remotely)  # retries are ours: lost workers are counted apart
+        window = WINDOW * max(1, int(ray.cluster_resources().get("CPU", workers)))
+        waiting, lost = list(reversed(missing)), dict.fromkeys((work.key for work in missing), 0)
+        running: dict[Any, ShardWork] = {}
+        while waiting or running:
+            while waiting and len(running) < window:
+                work = waiting.pop()
+                running[remote.remote(dataclasses.asdict(work))] = work
+            ready, _ = ray.wait(list(running), timeout=WAIT_SECONDS)
+            for reference in ready:
+                work = running.pop(reference)
+                try:
+                    yield ShardTiming(**ray.get(reference))
+                except ray.exceptions.RayTaskError as error:
+                    raise _cause_of(error) from None
+                except ray.exceptions.RayError as error:
+                    _note_lost_worker(work, lost, counts, error, say)
+                    waiting.append(work)
+
+
+def _cause_of(error: Any) -> Exception:
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, L9Error | OSError) else L9Error(f"a worker failed: {str(error).strip().splitlines()[-1]}")
+
+
+def _note_lost_worker(work: ShardWork, lost: dict[str, int], counts: PrepCounts, error: Exception, say: Say) -> None:
+    lost[work.key] += 1
+    counts.lost_workers += 1
+    if lost[work.key] > INFRASTRUCTURE_RETRIES:
+        raise L9Error(f"shard {work.key[:12]} lost its worker {lost[work.key]} times ({type(error).__name__}); see the Ray logs")
+    say(f"a worker was lost ({type(error).__name__}); its shard is made again")

@@ -1,0 +1,29 @@
+"""A folder of mesh files: `<class>/<name>.obj`, `<class>/<name>/model.obj`, or files directly below the root.
+
+An object's id is its path below the root, extension included; its label is the first folder, "" directly below the root.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from l9.geometry.mesh import Axis, Mesh
+from l9.readers.contract import Found
+from l9.readers.files import files_below
+from l9.readers.meshes import FORMATS, read_mesh
+
+VERSION = 1
+
+
+def find(root: Path) -> Iterator[Found]:
+    """Every mesh file below `root` in the order of ids, links followed, hidden files left out.
+
+    raises  UsageError where the root is no folder
+    """
+    for path in files_below(root, tuple(FORMATS)):
+        yield Found(id=str(path), files=(str(path),), label=path.parts[0] if len(path.parts) > 1 else "")
+
+
+def read(files: Sequence[BinaryIO], found: Found, up: Axis) -> Mesh:
+    """The mesh of one file, by its ending; RefusedObject as `l9.readers.meshes.read_mesh` says."""
+    return read_mesh(files[0], PurePosixPath(found.id).suffix.lower(), up)

@@ -1,0 +1,98 @@
+"""Wavefront OBJ: vertices and faces of a hostile file, nothing else of it.
+
+Our own because general loaders guess where a mesh must be refused: trimesh 5.2 lets relative indices wrap past the vertices read so
+far, reads index 0 as the first vertex and drops indented lines, and fails on comments behind a face, all without a word. Materials,
+textures, normals, groups and free-form curves are not geometry here; no other file is ever opened.
+"""
+
+import itertools
+import re
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from l9.errors import RefusedObject
+from l9.geometry.mesh import Axis, Mesh, checked_mesh
+from l9.readers.polygons import Polygons
+
+VERTEX = re.compile(rb"^[ \t]*v[ \t]+(.*)$", re.MULTILINE)
+FACE = re.compile(rb"^[ \t]*f[ \t]+(.*)$", re.MULTILINE)
+COMMENT = re.compile(rb"#.*$", re.MULTILINE)
+AFTER_SLASH = re.compile(rb"/\S*")  # texture and normal numbers of a corner
+
+
+def read_obj(stream: BinaryIO, up: Axis) -> Mesh:
+    """The mesh of a whole OBJ file: all objects and groups together, float64 vertices, polygons cut into fans.
+
+    raises  RefusedObject `empty-file`, `unreadable` (with the line), `no-faces`, `index-out-of-range`, `not-finite`, `no-area`
+    """
+    data = stream.read()
+    if not data.strip():
+        raise RefusedObject("empty-file", f"{len(data):,} bytes")
+    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\\\n", b" ")
+    if b"#" in data:
+        data = COMMENT.sub(b"", data)
+    vertex_lines, face_lines = VERTEX.findall(data), FACE.findall(data)
+    if not face_lines:
+        raise RefusedObject("no-faces", f"{len(vertex_lines):,} vertices, 0 faces")
+    polygons = _polygons(face_lines, data).within(len(vertex_lines), first=1)
+    return checked_mesh(Mesh(_vertices(vertex_lines), polygons.triangles(), up, polygons.notes()))
+
+
+def _vertices(lines: list[bytes]) -> Float[ndarray, "v 3"]:
+    """x y z of each line; a weight or colour behind them is left unread."""
+    try:
+        flat = [number for line in lines for number in line.split(None, 3)[:3]]
+        return np.fromiter(map(float, flat), np.float64, 3 * len(lines)).reshape(-1, 3)
+    except ValueError as error:
+        raise _first_wrong(b"v", lines, float, 3) from error
+
+
+def _polygons(lines: list[bytes], data: bytes) -> Polygons:
+    words = [AFTER_SLASH.sub(b"", line).split() for line in lines] if b"/" in b"".join(lines) else [line.split() for line in lines]
+    counts = np.fromiter(map(len, words), np.int64, len(words))
+    try:
+        numbers = np.fromiter(map(int, itertools.chain.from_iterable(words)), np.int64, int(counts.sum()))
+    except (ValueError, OverflowError) as error:
+        raise _first_wrong(b"f", lines, _vertex_number, 0) from error
+    if not (numbers < 0).any():
+        return Polygons(numbers - 1, counts)
+    return Polygons(_absolute(numbers, counts, data), counts)
+
+
+def _absolute(numbers: Int[ndarray, "c"], counts: Int[ndarray, "p"], data: bytes) -> Int[ndarray, "c"]:
+    """Vertex numbers from 0; those below 0 count back from the vertices that stand before their face in the file."""
+    vertex_places = np.array([match.start() for match in VERTEX.finditer(data)], np.int64)
+    face_places = np.array([match.start() for match in FACE.finditer(data)], np.int64)
+    before = np.repeat(np.searchsorted(vertex_places, face_places), counts)
+    corners = np.where(numbers < 0, before + numbers, numbers - 1)
+    wrong = np.flatnonzero((numbers < 0) & (corners < 0))
+    if len(wrong):
+        face = int(np.searchsorted(np.cumsum(counts), wrong[0], side="right"))
+        raise RefusedObject("index-out-of-range", f"face {face + 1:,} names vertex {numbers[wrong[0]]:,} after {before[wrong[0]]:,}")
+    return corners
+
+
+def _vertex_number(corner: bytes) -> int:
+    number = int(corner.partition(b"/")[0])
+    if abs(number) >= 1 << 63:
+        raise OverflowError("beyond 64 bits")
+    return number
+
+
+def _first_wrong(kind: bytes, lines: list[bytes], number: Callable[[bytes], float], at_least: int) -> RefusedObject:
+    """The refusal that names the first line of a kind that cannot be read."""
+    for count, line in enumerate(lines, 1):
+        words = line.split()
+        try:
+            if len(words) < at_least:
+                raise ValueError
+            for word in words[:3] if at_least else words:
+                number(word)
+        except (ValueError, OverflowError):
+            shown = " ".join(line[:60].decode("ascii", "replace").split())
+            return RefusedObject("unreadable", f"line {count:,} of those that begin with '{kind.decode()}' is not made of numbers: {shown}")
+    return RefusedObject("unreadable", f"lines that begin with '{kind.decode()}' are not made of numbers")

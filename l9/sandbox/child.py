@@ -1,0 +1,121 @@
+"""The child in which foreign bytes are read: `python -m l9.sandbox.child SOCKET PARENT`.
+
+Started by `l9.sandbox.parent.Sandbox` alone. It takes one request after the other from its socket, runs the named function under
+limits, answers, and ends with its parent: by a signal of the kernel, and on the socket's end. Where input is hostile, assume this
+process is: it holds no secrets in its environment, and the parent checks every answer.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import os
+import re
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from l9.config import resolve_target
+from l9.errors import RefusedObject, UsageError
+from l9.sandbox import wire
+from l9.sandbox.contract import Answer
+
+FILE_SIZE = 64 << 20  # bytes a child may write to one file: enough for Numba's cache, too little to fill a disk
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
+DETAIL = 300  # characters of an error that are kept
+MAX_DESCRIPTORS = 250  # the kernel passes at most 253 at once
+
+
+def one_line(error: BaseException) -> str:
+    """`TypeName: message` in one line of at most 300 characters; memory addresses, which differ between runs, are masked."""
+    text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
+    return re.sub(r"0x[0-9a-fA-F]{4,}", "0x...", text)[:DETAIL]
+
+
+def main() -> None:
+    """Serve requests until the parent goes."""
+    descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
+    _die_with(parent)
+    with socket.socket(fileno=descriptor) as connection, contextlib.suppress(EOFError, ConnectionError):
+        settings, _, _ = wire.receive(connection)
+        for name in settings["imports"]:
+            importlib.import_module(name)
+        _limit(settings)
+        wire.send(connection, wire.pack({"resident": memory_of("self")[1]}))
+        while True:
+            _serve(connection, settings["cpu_seconds"])
+
+
+def memory_of(process: int | str) -> tuple[int, int]:
+    """Address space and resident set of a process, bytes."""
+    pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()
+    return int(pages[0]) * resource.getpagesize(), int(pages[1]) * resource.getpagesize()
+
+
+def _die_with(parent: int) -> None:
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    for option, value in ((PR_SET_PDEATHSIG, int(signal.SIGKILL)), (PR_SET_NO_NEW_PRIVS, 1)):
+        if prctl(option, value, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl")
+    if os.getppid() != parent:  # it died before the kernel was asked to tell
+        os._exit(1)
+
+
+def _limit(settings: dict[str, Any]) -> None:
+    _lower(resource.RLIMIT_AS, memory_of("self")[0] + settings["memory_bytes"])
+    _lower(resource.RLIMIT_NOFILE, sum(1 for _ in Path("/proc/self/fd").iterdir()) + settings["descriptors"])
+    _lower(resource.RLIMIT_FSIZE, FILE_SIZE)
+    _lower(resource.RLIMIT_CORE, 0)
+
+
+def _lower(which: int, value: int) -> None:
+    hard = resource.getrlimit(which)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(which, (value, value))
+
+
+def _serve(connection: socket.socket, cpu_seconds: int) -> None:
+    request, _, descriptors = wire.receive(connection, max_descriptors=MAX_DESCRIPTORS)
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(spent.ru_utime + spent.ru_stime) + 1 + cpu_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    with _opened(descriptors) as files:
+        message = _run(request, files)
+    wire.send(connection, message)
+
+
+@contextlib.contextmanager
+def _opened(descriptors: list[int]) -> Iterator[list[BinaryIO]]:
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(os.fdopen(descriptor, "rb")) for descriptor in descriptors]
+
+
+def _run(request: dict[str, Any], files: list[BinaryIO]) -> list[memoryview]:
+    """The packed answer to one request; ordinary exceptions become answers too."""
+    try:
+        given = resolve_target(request["target"])(files, **request["arguments"])
+        answer = given if isinstance(given, Answer) else Answer(given)
+        return wire.pack({"status": "done", "value": answer.value}, answer.buffers)
+    except RefusedObject as error:
+        return wire.pack({"status": "refused", "reason": error.reason, "detail": error.detail})
+    except UsageError as error:
+        return wire.pack({"status": "usage", "detail": str(error)})
+    except Exception as error:  # whatever a parser may raise on foreign bytes is that object's refusal, never the end of the work
+        if _out_of_memory(error):
+            return wire.pack({"status": "memory-limit"})
+        return wire.pack({"status": "refused", "reason": "failed", "detail": one_line(error)})
+
+
+def _out_of_memory(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""The parent's side of the sandbox: starts the child, opens files for it, bounds it, and takes its answers.
+
+    with Sandbox(imports=("l9.readers.folder",)) as sandbox:
+        answer = sandbox.call("l9.readers.process:find_objects", {"reader": ..., "root": ..., "parameters": {}})
+
+The child is a fresh interpreter started with `subprocess`, never a fork: Ray's and BLAS's threads do not survive one. One sandbox
+serves one caller at a time.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from l9.errors import RefusedObject, SandboxError, UsageError
+from l9.fingerprint import Json
+from l9.sandbox import wire
+from l9.sandbox.child import DETAIL, MAX_DESCRIPTORS, memory_of
+from l9.sandbox.contract import Answer, Limits
+
+START_SECONDS = 180.0  # a cold import of Open3D from a slow disk
+REASON = re.compile(r"[a-z][a-z0-9-]{0,39}")  # what counts in a table of refusals, and stands in a file name
+TAIL_BYTES = 2048  # of the child's last words, from which one line is kept
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "NUMBA_CACHE_DIR")  # no tokens, no passwords
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+# The kernel's "die with your parent" means the *thread* that started the child, so all are started by one that lives as long as we do.
+_starter = ThreadPoolExecutor(1, thread_name_prefix="l9-sandbox-starter")
+
+
+class Sandbox:
+    """A child process that reads foreign bytes under limits.
+
+    imports  modules the child imports before its memory is measured: what they map is not counted against a call
+    path     further folders from which the child may import
+    deaths   how often a child broke a limit or died
+    """
+
+    def __init__(self, limits: Limits | None = None, imports: Sequence[str] = (), path: Sequence[Path] = ()) -> None:
+        self.limits = limits or Limits()
+        self.deaths = 0
+        self._imports = tuple(imports)
+        self._path = tuple(path)
+        self._child: _Child | None = None
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child. The sandbox may be called again; it starts another."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    @property
+    def process_id(self) -> int | None:
+        """The child's process id; None where none runs."""
+        return None if self._child is None else self._child.process.pid
+
+    def call(self, target: str, arguments: dict[str, Json], files: Sequence[Path] = ()) -> Answer:
+        """Run `module:function` on files opened here, read-only; a broken limit or a death is tried once more in a fresh child.
+
+        raises  RefusedObject  as the function raised it; `failed` for its other exceptions; `missing-file`, `not-a-file`,
+                               `too-large` or `too-many-files` before anything is opened
+                UsageError     as the function raised it
+                SandboxError   `memory-limit`, `cpu-limit`, `time-limit` or `died`, the second time
+        """
+        with opened(files, self.limits) as descriptors:
+            try:
+                return self._call_once(target, arguments, descriptors)
+            except SandboxError:
+                return self._call_once(target, arguments, descriptors)
+
+    def _call_once(self, target: str, arguments: dict[str, Json], descriptors: Sequence[int]) -> Answer:
+        for descriptor in descriptors:  # the child shares our place in the file
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        try:
+            if self._child is None or self._child.process.poll() is not None:
+                self.close()
+                self._child = _Child(self.limits, self._imports, self._path)
+            answer = self._child.ask({"target": target, "arguments": arguments}, descriptors)
+        except SandboxError:
+            self.deaths += 1
+            self.close()
+            raise
+        except BaseException as error:
+            if not isinstance(error, RefusedObject | UsageError):  # interrupted half way: what the child would say next is for nobody
+                self.close()
+            raise
+        finally:
+            if self._child is not None and self._child.grown() > self.limits.recycle_bytes:
+                self.close()
+        return answer
+
+
+class _Child:
+    """One running child, from its start to its end."""
+
+    def __init__(self, limits: Limits, imports: Sequence[str], path: Sequence[Path]) -> None:
+        self._limits = limits
+        self._resident = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="l9-sandbox-")
+        self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
+        self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            self.process = _starter.submit(self._start, theirs.fileno(), path).result()
+        try:
+            self._resident = self._greet(imports)
+        except BaseException:
+            self.end()
+            raise
+
+    def _start(self, descriptor: int, path: Sequence[Path]) -> subprocess.Popen[bytes]:
+        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        importable = [str(folder) for folder in path] + [entry for entry in sys.path if entry]
+        environment = {**kept, **dict.fromkeys(ONE_THREAD, "1"), "PYTHONPATH": os.pathsep.join(importable), "PYTHONHASHSEED": "0"}
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "l9.sandbox.child", str(descriptor), str(os.getpid())],
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._words,
+            cwd=self._folder.name,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for the parent, which decides
+        )
+
+    def _greet(self, imports: Sequence[str]) -> int:
+        limits = self._limits
+        settings: dict[str, Json] = {
+            "imports": list(imports),
+            "memory_bytes": limits.memory_bytes,
+            "cpu_seconds": limits.cpu_seconds,
+            "descriptors": limits.descriptors,
+        }
+        body, _ = self._exchange(settings, (), START_SECONDS)
+        if not isinstance(body, dict) or not isinstance(body.get("resident"), int):
+            raise SandboxError("died", "the child did not start")
+        return int(body["resident"])
+
+    def ask(self, request: dict[str, Json], descriptors: Sequence[int]) -> Answer:
+        """The answer to one request, or the error it stands for."""
+        body, buffers = self._exchange(request, descriptors, self._limits.wall_seconds)
+        said = body if isinstance(body, dict) else {}
+        status, reason, detail = (said.get(name) for name in ("status", "reason", "detail"))
+        if status == "done" and "value" in said:
+            return Answer(said["value"], buffers)
+        if status == "refused" and isinstance(reason, str) and isinstance(detail, str) and REASON.fullmatch(reason):
+            raise RefusedObject(reason, " ".join(detail.split())[:DETAIL])
+        if status == "usage" and isinstance(detail, str):
+            raise UsageError(" ".join(detail.split())[: 2 * DETAIL])
+        if status == "memory-limit":
+            raise SandboxError("memory-limit", f"more than {self._limits.memory_bytes >> 20:,} MiB")
+        raise SandboxError("died", "an answer that is none")
+
+    def _exchange(self, body: Json, descriptors: Sequence[int], seconds: float) -> tuple[Any, list[wire.Buffer]]:
+        deadline = time.monotonic() + seconds
+        self._words.truncate(0)
+        try:
+            wire.send(self._connection, wire.pack(body), deadline=deadline, descriptors=descriptors)
+            answer, buffers, _ = wire.receive(self._connection, deadline=deadline, max_bytes=self._limits.memory_bytes)
+            return answer, buffers
+        except TimeoutError as error:
+            raise SandboxError("time-limit", f"more than {seconds:g} s") from error
+        except wire.WireError as error:
+            raise SandboxError("died", f"the child sent {error}") from error
+        except (EOFError, ConnectionError) as error:
+            raise self._obituary() from error
+
+    def _obituary(self) -> SandboxError:
+        """Why the child is gone; free of anything that differs between two runs."""
+        try:
+            code = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return SandboxError("died", "the child closed its socket")
+        words = self._last_words()
+        if code == -signal.SIGXCPU:
+            return SandboxError("cpu-limit", f"more than {self._limits.cpu_seconds} s")
+        if "bad_alloc" in words or "MemoryError" in words:
+            return SandboxError("memory-limit", f"more than {self._limits.memory_bytes >> 20:,} MiB")
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
+        return SandboxError("died", f"the child ended {how}" + (f": {words}" if words else ""))
+
+    def _last_words(self) -> str:
+        end = self._words.seek(0, os.SEEK_END)
+        self._words.seek(max(0, end - TAIL_BYTES))
+        lines = self._words.read().decode("utf-8", "replace").split("\n")
+        said = [line.strip() for line in lines if line.strip()]
+        return re.sub(r"0x[0-9a-fA-F]{4,}", "0x...", said[-1])[:200] if said else ""
+
+    def grown(self) -> int:
+        """Resident bytes above those after the imports; 0 once the child is gone."""
+        try:
+            return memory_of(self.process.pid)[1] - self._resident
+        except (OSError, IndexError):
+            return 0
+
+    def end(self) -> None:
+        """Kill the child, wait for it, and take its folder away."""
+        self._connection.close()
+        self.process.kill()
+        self.process.wait()
+        self._words.close()
+        self._folder.cleanup()
+
+
+@contextlib.contextmanager
+def opened(files: Sequence[Path], limits: Limits) -> Iterator[list[int]]:
+    """Read-only descriptors of regular files within the limits; RefusedObject says which is not one (links are followed)."""
+    if len(files) > min(limits.descriptors // 2, MAX_DESCRIPTORS):
+        raise RefusedObject("too-many-files", f"{len(files):,} files; expected at most {min(limits.descriptors // 2, MAX_DESCRIPTORS)}")
+    descriptors: list[int] = []
+    try:
+        for path in files:
+            _check_regular(path, limits)
+            descriptors.append(_open(path))
+        yield descriptors
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _check_regular(path: Path, limits: Limits) -> None:
+    try:
+        about = path.stat()
+    except OSError as error:
+        raise RefusedObject("missing-file", f"{path.name}: {error.strerror}") from error
+    if not stat.S_ISREG(about.st_mode):
+        raise RefusedObject("not-a-file", f"{path.name} is no regular file")
+    if about.st_size > limits.file_bytes:
+        raise RefusedObject("too-large", f"{path.name} has {about.st_size:,} bytes; expected at most {limits.file_bytes:,}")
+
+
+def _open(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a fifo put there meanwhile must not hang us
+    except OSError as error:
+        raise RefusedObject("missing-file", f"{path.name}: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RefusedObject("not-a-file", f"{path.name} is no regular file")
+    return descriptor

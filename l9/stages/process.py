@@ -1,0 +1,56 @@
+"""What the sandbox runs for one object: its reader, then its stages; finished rows go back."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO
+
+from l9.config import Use, build_arguments
+from l9.errors import RefusedObject, UsageError
+from l9.readers.process import read_object
+from l9.sandbox.contract import Answer
+from l9.stages.contract import columns_of, run_stages, stage_info
+
+
+def process_object(
+    files: Sequence[BinaryIO],
+    *,
+    reader: str,
+    found: dict[str, Any],
+    up: str,
+    parameters: dict[str, Any],
+    stages: list[dict[str, Any]],
+) -> Answer:
+    """Rows of one object.
+
+    stages   [{"target": "module:function", "arguments": {...}}, ...] with every argument spelled out
+    returns  value {"rows": n, "columns": names, "notes": lines}; buffers row by row, each in the order of the columns. A cell that
+             several rows share crosses the pipe once.
+    raises   RefusedObject with the reader's or stage's own reason, or `stage-failed` naming the stage that raised something else
+    """
+    uses = [Use(stage["target"], **stage["arguments"]) for stage in stages]
+    steps = [(use.resolve(), build_arguments(use)) for use in uses]
+    subject = read_object(files, found, reader=reader, up=up, parameters=parameters)
+    rows = run_stages(subject, [(_named(function), arguments) for function, arguments in steps], object_id=str(found["id"]))
+    names = [column.name for column in columns_of(steps)]
+    notes = list(getattr(subject, "notes", ()))
+    return Answer({"rows": len(rows), "columns": list(names), "notes": notes}, [row[name] for row in rows for name in names])
+
+
+def _named(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same stage, whose unexpected exceptions name it."""
+    info = stage_info(function)
+
+    @functools.wraps(function)
+    def run(subject: Any, **arguments: Any) -> Any:
+        try:
+            result = function(subject, **arguments)
+            return result if info is None or info.columns is None else list(result)  # a generator raises here, not later
+        except (RefusedObject, MemoryError, UsageError):
+            raise
+        except ImportError as error:  # the machine's fault, not the object's: it must not empty a dataset into quarantine
+            raise UsageError(f"stage {function.__name__} cannot run here: {error}") from error
+        except Exception as error:  # a stage that stumbles over one object must not end the work
+            words = " ".join(f"{type(error).__name__}: {error}".split())
+            raise RefusedObject("stage-failed", f"{function.__name__}: {words}"[:300]) from error
+
+    return run

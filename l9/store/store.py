@@ -1,0 +1,249 @@
+"""Stores: the index, quarantine and manifest that make shards into one data set. The manifest is written last: its existence means done.
+
+<home>/store/shards/<key>.arrow|.json            shards, shared by all stores of a home
+<home>/store/<name>-<key12>/index.arrow          one line per row, in ascending order of (object, row)
+<home>/store/<name>-<key12>/quarantine.jsonl     one line per refused object, in ascending order of id
+<home>/store/<name>-<key12>/timings.jsonl        how long things took: for people, in no digest
+<home>/store/<name>-<key12>/manifest.json        what all of this is, with sha256 of each file
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from l9.errors import StoreError, UsageError
+from l9.fingerprint import Json, canonical
+from l9.store.columns import Column
+from l9.store.facts import ShardFacts, read_facts, shard_done
+from l9.store.index import index_bytes, index_table, read_index
+from l9.store.mapped import Shard
+from l9.store.mapped import verify as verify_shard
+from l9.store.planned import FORMAT, KEY_DIGITS, PlanFacts, PlannedObject
+from l9.store.publish import atomic_write
+
+REMAKE = "l9 prep with the same recipe makes it again"
+
+
+def shards_folder(home: Path) -> Path:
+    """Where the shards of a home live, once for all its stores."""
+    return home / "store" / "shards"
+
+
+def store_folder(home: Path, name: str, key: str) -> Path:
+    """Where a store lives: its name and the first 12 hex digits of its key."""
+    return home / "store" / f"{name}-{key[:KEY_DIGITS]}"
+
+
+def write_store(home: Path, name: str, plan: PlanFacts, shards: Iterable[ShardFacts], timings: Sequence[Mapping[str, Any]] = ()) -> "Store":
+    """Make finished shards a store.
+
+    shards   in any order; together they hold or quarantine every object of the plan exactly once
+    timings  one plain line each, for `timings.jsonl`; left as it is when empty
+    raises   StoreError unless done + quarantined = planned, object by object
+    """
+    ordered = sorted(shards, key=lambda facts: facts.key)
+    planned = {entry.id: entry for entry in plan.objects}
+    _assert_complete(planned, plan, ordered)
+    folder = store_folder(home, name, plan.key)
+    index = index_bytes(index_table(planned, plan.columns, ordered))
+    quarantine = _quarantine_bytes(planned, ordered)
+    atomic_write(folder / "index.arrow", index)
+    atomic_write(folder / "quarantine.jsonl", quarantine)
+    if timings:
+        atomic_write(folder / "timings.jsonl", "".join(canonical(line) + "\n" for line in timings).encode())
+    manifest = _manifest(name, plan, ordered, index, quarantine)
+    atomic_write(folder / "manifest.json", (canonical(manifest) + "\n").encode())
+    return Store.open(folder)
+
+
+class Store:
+    """A finished store.
+
+    path      its folder; `id` the folder's name
+    manifest  as plain JSON; `digest` the sha256 of its bytes, which stands for every byte of the store
+    columns   what every row holds; `up` the axis that points up
+    """
+
+    def __init__(self, path: Path, text: bytes) -> None:
+        self.path = path
+        self.manifest = _checked_manifest(path, text)
+        self.digest = hashlib.sha256(text).hexdigest()
+        self.columns = _columns_of(path, self.manifest["columns"])
+
+    @classmethod
+    def open(cls, path: Path) -> "Store":
+        """The store in this folder; StoreError if it is unfinished, changed, or of another format version."""
+        try:
+            text = (path / "manifest.json").read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise StoreError(f"{path}: no manifest, so no finished store; {REMAKE}") from None
+        return cls(path, text)
+
+    @property
+    def id(self) -> str:
+        """`<name>-<key12>`."""
+        return self.path.name
+
+    @property
+    def up(self) -> str:
+        """The axis that points up in every stored object, such as "+Y"."""
+        return str(self.manifest["up"])
+
+    @property
+    def shards_folder(self) -> Path:
+        """Where its shards are."""
+        return self.path.parent / "shards"
+
+    @cached_property
+    def index(self) -> pa.Table:
+        """One line per row (l9/store/index.py), in memory, checked against the manifest's sha256."""
+        return read_index(self._file("index"), self.columns)
+
+    @cached_property
+    def shards(self) -> list[Shard]:
+        """Its shards, mapped, in the manifest's order: what the index column `shard` counts."""
+        for line in self.manifest["shards"]:
+            if read_facts(self.shards_folder, line["key"]).sha256 != line["sha256"]:
+                raise StoreError(f"{self.path}: shard {line['key']} was made again with other rows since; {REMAKE}")
+        return [Shard.open(self.shards_folder, line["key"]) for line in self.manifest["shards"]]
+
+    def column(self, name: str) -> Column:
+        """The column called `name`; UsageError names what is there."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise UsageError(f"store {self.id} has no column '{name}'; it has {', '.join(column.name for column in self.columns)}")
+
+    def quarantine(self) -> Iterator[dict[str, str]]:
+        """Refused objects: id, path, reason, detail, key."""
+        for line in self._file("quarantine").splitlines():
+            yield json.loads(line)
+
+    def verify(self) -> None:
+        """Read every byte of the store; StoreError names the file that changed."""
+        self._file("index")
+        self._file("quarantine")
+        for line in self.manifest["shards"]:
+            verify_shard(self.shards_folder, line["key"], line["sha256"])
+
+    def whole(self) -> bool:
+        """Are all its parts there? Index and quarantine by sha256, shards by their facts and size; `verify` reads every byte."""
+        try:
+            self._file("index")
+            self._file("quarantine")
+            told = [(line["key"], line["sha256"]) for line in self.manifest["shards"]]
+            return all(shard_done(self.shards_folder, key) and read_facts(self.shards_folder, key).sha256 == sha256 for key, sha256 in told)
+        except StoreError:
+            return False
+
+    def _file(self, part: str) -> bytes:
+        told = self.manifest[part]
+        path = self.path / FILES[part]
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise StoreError(f"{path}: missing; {REMAKE}") from None
+        if hashlib.sha256(content).hexdigest() != told["sha256"]:
+            raise StoreError(f"{path}: changed since it was written (sha256 differs from the manifest); {REMAKE}")
+        return content
+
+
+FILES = {"index": "index.arrow", "quarantine": "quarantine.jsonl"}
+
+
+def list_stores(home: Path) -> list[Path]:
+    """Folders of all finished stores of a home, the newest manifest last."""
+    return sorted(
+        (path.parent for path in (home / "store").glob("*/manifest.json")),
+        key=lambda path: ((path / "manifest.json").stat().st_mtime_ns, path.name),
+    )
+
+
+def find_store(home: Path, words: str) -> Store:
+    """The store that a person means: its id, a unique prefix of it, a path, or `latest`.
+
+    raises  UsageError with near matches where there is none, or all matches where there are several
+    """
+    stores = list_stores(home)
+    if words == "latest" and stores:
+        return Store.open(stores[-1])
+    if (Path(words) / "manifest.json").exists():
+        return Store.open(Path(words))
+    names = {path.name: path for path in stores}
+    matches = [words] if words in names else [name for name in names if words and name.startswith(words)]
+    if len(matches) == 1:
+        return Store.open(names[matches[0]])
+    if matches:
+        raise UsageError(f"store '{words}' may be {', '.join(sorted(matches))}; give more letters")
+    near = difflib.get_close_matches(words, names, 3, 0.3) or sorted(names)
+    raise UsageError(f"no store '{words}' in {home}; there is {', '.join(near) or 'none yet: l9 prep RECIPE makes one'}.  l9 store list")
+
+
+def _assert_complete(planned: Mapping[str, PlannedObject], plan: PlanFacts, shards: Sequence[ShardFacts]) -> None:
+    ended = [name for facts in shards for name, _ in facts.objects] + [refusal.id for facts in shards for refusal in facts.quarantined]
+    missing, foreign = sorted(planned.keys() - set(ended)), sorted(set(ended) - planned.keys())
+    if missing or foreign or len(ended) != len(planned) or len(planned) != len(plan.objects):
+        done = sum(len(facts.objects) for facts in shards)
+        example = f"; '{missing[0]}' is missing" if missing else f"; '{foreign[0]}' was not planned" if foreign else "; some stand twice"
+        raise StoreError(f"done {done} + quarantined {len(ended) - done} is not planned {len(plan.objects)}{example}.  l9 prep again")
+
+
+def _quarantine_bytes(planned: Mapping[str, PlannedObject], shards: Sequence[ShardFacts]) -> bytes:
+    refusals = sorted((refusal for facts in shards for refusal in facts.quarantined), key=lambda refusal: refusal.id)
+    lines = [{**vars(refusal), "path": planned[refusal.id].path, "key": planned[refusal.id].key} for refusal in refusals]
+    return "".join(canonical(line) + "\n" for line in lines).encode()
+
+
+def _manifest(name: str, plan: PlanFacts, shards: Sequence[ShardFacts], index: bytes, quarantine: bytes) -> dict[str, Json]:
+    return {
+        "format": FORMAT,
+        "name": name,
+        "key": plan.key,
+        "card": plan.card,
+        "card_key": plan.card_key,
+        "up": plan.up,
+        "columns": [column.describe() for column in plan.columns],
+        "counts": {
+            "planned": len(plan.objects),
+            "done": sum(len(facts.objects) for facts in shards),
+            "quarantined": sum(len(facts.quarantined) for facts in shards),
+            "rows": sum(facts.rows for facts in shards),
+        },
+        "index": {"name": FILES["index"], "sha256": hashlib.sha256(index).hexdigest()},
+        "quarantine": {"name": FILES["quarantine"], "sha256": hashlib.sha256(quarantine).hexdigest()},
+        "shards": [{"key": facts.key, "sha256": facts.sha256, "rows": facts.rows, "bytes": facts.bytes} for facts in shards],
+    }
+
+
+MANIFEST_FIELDS = {
+    "name": str, "key": str, "card": str, "up": str, "columns": list, "counts": dict, "index": dict, "quarantine": dict, "shards": list,
+}  # fmt: skip
+
+
+def _checked_manifest(path: Path, text: bytes) -> dict[str, Any]:
+    where = path / "manifest.json"
+    try:
+        manifest = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{where}: not JSON ({error}); {REMAKE}") from error
+    version = manifest.get("format") if isinstance(manifest, dict) else None
+    if version != FORMAT:
+        raise StoreError(f"{where}: format version {version}, this l9 reads {FORMAT}; {REMAKE}")
+    wrong = [name for name, kind in MANIFEST_FIELDS.items() if not isinstance(manifest.get(name), kind)]
+    lines = [*manifest.get("shards", ()), manifest.get("index"), manifest.get("quarantine")]
+    if wrong or not all(isinstance(line, dict) and isinstance(line.get("sha256"), str) for line in lines):
+        raise StoreError(f"{where}: {', '.join(wrong) or 'a sha256'} is missing or of another type; {REMAKE}")
+    return dict(manifest)
+
+
+def _columns_of(path: Path, described: list[Any]) -> tuple[Column, ...]:
+    try:
+        return tuple(Column(**{**told, "shape": tuple(told["shape"])}) for told in described)
+    except (KeyError, TypeError) as error:
+        raise StoreError(f"{path / 'manifest.json'}: columns: {error}; {REMAKE}") from error

@@ -1,0 +1,175 @@
+"""Tracking as a pipeline sees it: blocks around runs and trainings, and one line when the server is away."""
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from l9.errors import UsageError
+from l9.fingerprint import digest
+from l9.progress import Say, quiet
+from l9.track.cursor import new_state, read_state, save_state
+from l9.track.facts import datasets
+from l9.track.sender import ENVIRONMENT, Sender
+
+PENDING = "track.pending"
+Reports = Mapping[str, Mapping[str, Any]]
+"""set -> what was prepared: "store", "manifest" (its path or sha256), and counts."""
+
+
+def default_uri(home: Path, uri: str | None) -> str:
+    """Where to track: the given server, else MLFLOW_TRACKING_URI, else sqlite in `home`."""
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home.resolve() / 'mlflow.db'}"
+
+
+class Tracker:
+    """Sends the runs of one home to one MLflow; whatever goes wrong there never stops the work here.
+
+    uri  "http://host:port" of a server; None: MLFLOW_TRACKING_URI, else sqlite in home
+    say  takes the one line that a server is away
+    """
+
+    def __init__(self, home: Path, uri: str | None = None, say: Say = quiet) -> None:
+        self.home, self.say = home.resolve(), say
+        self.uri = default_uri(home, uri)
+        self._sender = Sender(self.home, self.uri)
+        self._lock = threading.RLock()  # the thread of a training and the caller may both send
+        self._waiting: queue.Queue[Path | None] | None = None
+        self._parent: str | None = None
+        self._warned = False
+
+    @contextmanager
+    def run(self, folder: Path, name: str, resolved: Mapping[str, Any], reports: Reports) -> Iterator[str | None]:
+        """A parent run around the block; yields its MLflow id, or None where no server answers.
+
+        name     of the pipeline: the experiment
+        reports  the data it stands on
+        """
+        facts = {"kind": "run", "experiment": name, "name": folder.name, "params": dict(resolved), "datasets": datasets(reports)}
+        earlier = read_state(folder, self.uri)
+        kept = {} if earlier.get("finished") else earlier  # a finished run done again is another run
+        save_state(folder, {**new_state(self.uri), **kept, **facts, "status": "RUNNING"})
+        self._parent = folder.name
+        try:
+            with self._status(folder):
+                self.send(folder)
+                yield read_state(folder, self.uri)["run_id"]
+        finally:
+            self._parent = None
+
+    @contextmanager
+    def training(self, folder: Path) -> Iterator[None]:
+        """A training around the block: `sync` inside it only wakes a thread; at the end everything is sent."""
+        state = read_state(folder, self.uri)
+        if state and not state["finished"]:
+            save_state(folder, {**state, "status": "RUNNING"})
+        self._waiting = queue.Queue()
+        thread = threading.Thread(target=self._send_waiting, args=(self._waiting,), name="l9-track", daemon=True)
+        thread.start()
+        with self._status(folder, before=lambda: self._join(thread)):
+            yield
+
+    def log_metrics(self, folder: Path, metrics: Mapping[str, float]) -> None:
+        """A parent run's metrics over all its trainings and seeds; sent when its block ends."""
+        with self._lock:
+            save_state(folder, {**read_state(folder, self.uri), "metrics": dict(metrics)})
+
+    def log_prep(self, name: str, resolved: Mapping[str, Any], reports: Reports, seconds: float) -> None:
+        """One finished preparation, as a run of its own: counts of each set and the seconds it took."""
+        known = datasets(reports)
+        folder = self.home / "runs" / ".prep" / f"{name}-{digest(known)[:12]}"
+        counts: dict[str, float] = {
+            f"{what}/{one}": value for one, report in reports.items() for what, value in report.items() if isinstance(value, int)
+        }
+        facts = {"kind": "prep", "experiment": name, "name": f"prep-{folder.name}", "params": dict(resolved), "datasets": known}
+        save_state(folder, new_state(self.uri, **{**facts, "metrics": counts | {"seconds": seconds}, "status": "FINISHED"}))
+        self.send(folder)
+
+    def sync(self, folder: Path) -> None:
+        """Send what is new and durable in a run's folder: at once, or soon by the thread of the `training` block."""
+        if self._waiting is not None:
+            self._waiting.put(folder)
+        else:
+            self.send(folder)
+
+    def send(self, folder: Path) -> bool:
+        """Send now; false, one line said and the folder marked pending where MLflow does not take it."""
+        with self._lock:
+            try:
+                self._sender.send(folder, self._parent)
+            except Exception as error:  # MLflow raises of every kind: the work goes on, and the folder is marked
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / PENDING).touch()
+                if not self._warned:
+                    self._warned = True
+                    self.say(f"tracking: {self.uri} does not take it ({_one_line(error)}); work goes on, the next l9 run sends it")
+                return False
+            (folder / PENDING).unlink(missing_ok=True)
+            return True
+
+    def catch_up(self) -> int:
+        """Send every folder marked pending, oldest first; returns how many went through."""
+        runs = self.home / "runs"
+        places = sorted([*runs.glob(f"*/{PENDING}"), *runs.glob(f".prep/*/{PENDING}")], key=lambda path: path.stat().st_mtime_ns)
+        sent = 0
+        for marker in places:
+            if not self.send(marker.parent):
+                break
+            sent += 1
+        return sent
+
+    def _send_waiting(self, waiting: "queue.Queue[Path | None]") -> None:
+        while (folder := waiting.get()) is not None:
+            if waiting.empty():  # several checkpoints in a row need one sending
+                self.send(folder)
+
+    def _join(self, thread: threading.Thread) -> None:
+        assert self._waiting is not None
+        self._waiting.put(None)
+        thread.join()
+        self._waiting = None
+
+    @contextmanager
+    def _status(self, folder: Path, before: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """FINISHED, FAILED or (by Ctrl-C) KILLED, as the block ends; sent with all that is left."""
+        status = "FAILED"
+        try:
+            yield
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            before()
+            self._end(folder, status)
+
+    def _end(self, folder: Path, status: str) -> None:
+        with self._lock:
+            state = read_state(folder, self.uri) or new_state(self.uri, kind="training", parent=self._parent)
+            if state["finished"] and status == "FINISHED":
+                return
+            save_state(folder, {**state, "status": status, "finished": False})
+            self.send(folder)
+
+
+def catch_up(home: Path, uri: str | None = None, say: Say = quiet) -> int:
+    """Send everything pending below `home`; returns how many folders went through."""
+    return Tracker(home, uri, say).catch_up()
+
+
+def serve(home: Path, uri: str | None, port: int) -> None:
+    """Serve MLflow's pages of this home on loopback until Ctrl-C; UsageError where tracking is on a server of its own."""
+    place = default_uri(home, uri)
+    if place.startswith("http"):
+        raise UsageError(f"tracking is on a server already; open {place}")
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", place, "--host", "127.0.0.1", "--port", str(port)]
+    subprocess.run(command, check=False, cwd=home, env={**ENVIRONMENT, **os.environ})
+
+
+def _one_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

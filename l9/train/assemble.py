@@ -1,0 +1,115 @@
+"""From a job's plain JSON to living things: stores opened, samples picked, task and network built after seeding."""
+
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from l9.config import Schedule, Train, Training, build, with_defaults
+from l9.data.samples import Part, Samples
+from l9.errors import TrainingError
+from l9.store.store import Store
+from l9.tasks.contract import Task
+from l9.typed import from_plain
+
+Job = dict[str, Any]
+"""What a worker is told, plain JSON that crosses to any machine:
+
+training  a resolved `Training`      train  a resolved `Train`      seed  one whole number
+sets      name -> {"store": path of a store, "classes": [...] or null, "fold": number or null}
+run_dir   absolute folder of this training and seed      up  "+Y"      init  run folder, safetensors file or null
+overfit   0, or how many samples to learn by heart, as a check that the network can learn at all
+"""
+
+OVERFIT_STEPS = 300
+OVERFIT_LOSS = 1e-3  # below this the samples count as learnt by heart
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Everything a training needs, before the first number is computed. `tests` is by set name, in the recipe's order."""
+
+    training: Training
+    train: Train
+    schedule: Schedule
+    task: Task
+    model: nn.Module | None
+    classes: tuple[str, ...]
+    up: str
+    samples: Samples
+    learnt: Samples
+    tests: dict[str, Samples]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns the loader maps for the task."""
+        return self.task.columns
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the three global generators that a task's or a network's constructor may draw from."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def assemble(job: Job, device: torch.device) -> Assembly:
+    """Open, pick and build; the same on every rank.
+
+    `samples` is what `fit` sees, `learnt` what the loader permutes: the same but in `overfit`, where the first samples are
+    repeated to whole batches.
+    """
+    training = from_plain(Training, job["training"], "training")
+    first = tuple(job["sets"])[:1]
+    learn, test = training.sets or first, training.test or first
+    classes = Samples.concat([_pick(job, name, "train") for name in learn]).classes
+    seed_everything(job["seed"])
+    task, model = build_task(training, classes, job["up"], device)
+    samples = Samples.concat([_pick(job, name, "train", task.samples) for name in learn])
+    if len(samples) == 0:
+        raise TrainingError(f"no training samples in {', '.join(learn)}; check fold, classes and labels with l9 data check")
+    schedule = training.schedule or Schedule(epochs=1)
+    learnt, tests = samples, {}
+    if job["overfit"]:
+        samples, learnt, schedule = _overfit(task, samples, job["overfit"], schedule)
+        tests = {test[0]: samples}
+    else:
+        tests = {name: _labelled_as(_pick(job, name, "test", task.samples), classes, name) for name in test}
+    train = from_plain(Train, job["train"], "train")
+    return Assembly(training, train, schedule, task, model, classes, job["up"], samples, learnt, tests)
+
+
+def build_task(training: Training, classes: tuple[str, ...], up: str, device: torch.device) -> tuple[Task, nn.Module | None]:
+    """The task and its network (None for a baseline), `classes` and `up` filled in where the recipe left them out."""
+    fill = {"classes": list(classes), "up": up}
+    task = build(with_defaults(training.task, fill=fill))
+    model = None if training.model is None else build(with_defaults(training.model, fill=fill)).to(device)
+    return task, model
+
+
+def _pick(job: Job, name: str, part: Part, item_column: str | None = None) -> Samples:
+    chosen = job["sets"][name]
+    classes = None if chosen["classes"] is None else tuple(chosen["classes"])
+    return Samples.of(Store.open(Path(chosen["store"])), classes=classes, part=part, fold=chosen["fold"], item_column=item_column)
+
+
+def _labelled_as(samples: Samples, classes: tuple[str, ...], name: str) -> Samples:
+    """The same samples with labels that are positions in the classes that were learnt."""
+    if unknown := sorted(set(samples.classes) - set(classes)):
+        raise TrainingError(f"set {name} tests classes that were not learnt: {', '.join(unknown)}; name its classes in the recipe")
+    positions = np.array([*(classes.index(known) for known in samples.classes), -1], np.int64)
+    return replace(samples, classes=classes, labels=positions[samples.labels])
+
+
+def _overfit(task: Task, samples: Samples, count: int, schedule: Schedule) -> tuple[Samples, Samples, Schedule]:
+    """The first `count` samples, the same repeated to whole batches, and a constant rate; augmentation is switched off."""
+    if hasattr(task, "augment"):
+        task.augment = False
+    few = samples.take(count)
+    whole = len(few) if schedule.batch is None else -(-len(few) // schedule.batch) * schedule.batch
+    constant = replace(schedule, epochs=None, steps=OVERFIT_STEPS, curve="constant", warmup=0.0, checkpoint_every=OVERFIT_STEPS)
+    return few, few.subset(np.arange(whole) % len(few)), constant

@@ -1,0 +1,111 @@
+"""Train what a folder's `training.json` says: in this process, or by Ray Train workers; what is finished is given back at once.
+
+training.json   what to do: recipe, training, seed, sets, ... (written by the caller before)
+result.json     there: finished.   error.json: ended by an error of ours.   progress.log: what the workers said
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from l9 import errors
+from l9.config import Train
+from l9.errors import L9Error, TrainingError
+from l9.progress import Say
+from l9.store.publish import atomic_write
+from l9.train.assemble import Job
+from l9.train.ranks import Ranks
+from l9.train.result import read_result
+from l9.train.worker import train_worker
+from l9.typed import from_plain
+
+OURS = ("metrics.jsonl", "start.json", "result.json", "outcomes.jsonl", "error.json", "progress.log", "baseline.safetensors", "track.json")
+OUR_FOLDERS = ("checkpoints", "pictures", "ray")
+
+
+def fit(
+    run_dir: Path,
+    *,
+    home: Path,
+    say: Say,
+    address: str | None = None,
+    fresh: bool = False,
+    on_checkpoint: Callable[[Path], None] = lambda run_dir: None,
+) -> dict[str, Any]:
+    """Train and evaluate as `run_dir/training.json` says; returns what `result.json` holds.
+
+    home           what the paths of its sets are relative to
+    address        of a Ray cluster, where workers are wanted; None: an embedded one on this machine
+    fresh          forget what an earlier attempt left
+    on_checkpoint  called with `run_dir` when a checkpoint is durable (in process; with workers once, at the end)
+    raises         L9Error, also from workers, and left in error.json; KeyboardInterrupt after a checkpoint of the last finished step
+    """
+    if fresh:
+        forget(run_dir)
+    if (stored := read_result(run_dir)) is not None:
+        return stored
+    (run_dir / "error.json").unlink(missing_ok=True)
+    job = read_job(run_dir, home)
+    workers = from_plain(Train, job["train"], "train").workers
+    try:
+        if workers == 0:
+            ranks = Ranks(device=device_for(job))
+            return train_worker(job, say=say, ranks=ranks, durable=lambda: on_checkpoint(run_dir))
+        from l9.train.group import fit_with_workers
+
+        fit_with_workers(job, workers, address, say)
+    except L9Error as error:
+        note_error(run_dir, error)
+        raise
+    raise_noted(run_dir)
+    on_checkpoint(run_dir)
+    result = read_result(run_dir)
+    if result is None:
+        raise TrainingError(f"{run_dir}: the workers ended without a result; l9 run again continues from the last checkpoint")
+    return result
+
+
+def read_job(run_dir: Path, home: Path) -> Job:
+    """`training.json` as a job: paths made absolute, since workers stand in other folders."""
+    path = run_dir / "training.json"
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        sets = {name: {**facts, "store": str((home / facts["store"]).resolve())} for name, facts in about["sets"].items()}
+        return {**about, "sets": sets, "run_dir": str(run_dir.resolve())}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{path}: not a training's facts ({type(error).__name__}: {error}); l9 run writes it") from error
+
+
+def device_for(job: Job) -> torch.device:
+    """A GPU where there is one and the recipe does not say `gpus=0`, else the processor."""
+    return torch.device("cuda" if job["train"]["gpus"] != 0 and torch.cuda.is_available() else "cpu")
+
+
+def forget(run_dir: Path) -> None:
+    """Remove everything an earlier attempt made, result first: half removed it must not look finished."""
+    for name in sorted(OURS, key=lambda name: name != "result.json"):
+        (run_dir / name).unlink(missing_ok=True)
+    for name in OUR_FOLDERS:
+        shutil.rmtree(run_dir / name, ignore_errors=True)
+
+
+def note_error(run_dir: Path, error: L9Error) -> None:
+    """Leave an error of ours where the parent, later attempts and the tracker see it: it would come again, so it is not retried."""
+    facts = {"error": type(error).__name__, "message": str(error)}
+    atomic_write(run_dir / "error.json", json.dumps(facts).encode())
+
+
+def raise_noted(run_dir: Path) -> None:
+    """Raise the error that a worker noted, if one did."""
+    path = run_dir / "error.json"
+    if not path.is_file():
+        return
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    kind = getattr(errors, str(facts.get("error")), TrainingError)
+    if kind in (errors.RefusedObject, errors.SandboxError) or not (isinstance(kind, type) and issubclass(kind, L9Error)):
+        kind = TrainingError  # the first two take a reason and a detail, not one line
+    raise kind(str(facts.get("message")))

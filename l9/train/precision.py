@@ -1,0 +1,58 @@
+"""In which numbers a training computes: float32, or bfloat16 autocast where the processor multiplies it natively."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from l9.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Precision:
+    """bfloat16 autocast on `device_type` or not; parameters, gradients and optimizer states are float32 in both cases."""
+
+    bfloat16: bool
+    device_type: str = "cpu"
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context in which a loss is computed."""
+        return torch.autocast(self.device_type, dtype=torch.bfloat16) if self.bfloat16 else nullcontext()
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 natively (AVX-512 BF16, AMX, CUDA's own answer); emulated it only slows."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def choose_precision(setting: Literal["auto", "float32", "bfloat16"], device: torch.device, model: nn.Module) -> Precision:
+    """The precision of a training.
+
+    raises  TrainingError for bfloat16 with 3D convolutions laid out channels-last: their gradients are NaN on processors
+            (measured with torch 2.13)
+    """
+    bfloat16 = setting == "bfloat16" or (setting == "auto" and has_bfloat16(device))
+    if bfloat16 and any(_channels_last_3d(module) for module in model.modules()):
+        raise TrainingError(
+            "the model's 3D convolutions are laid out channels_last_3d, whose bfloat16 gradients are NaN; "
+            "expected contiguous weights, or --set train.precision=float32"
+        )
+    return Precision(bfloat16, device.type)
+
+
+def lay_out(model: nn.Module, precision: Precision) -> None:
+    """Lay a model of 2D convolutions out channels-last, where bfloat16 is fastest; any model with 3D ones stays contiguous."""
+    kinds = {type(module) for module in model.modules()}
+    if precision.bfloat16 and nn.Conv2d in kinds and nn.Conv3d not in kinds:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _channels_last_3d(module: nn.Module) -> bool:
+    weight = getattr(module, "weight", None)
+    if not isinstance(weight, torch.Tensor) or weight.dim() != 5:
+        return False
+    return weight.is_contiguous(memory_format=torch.channels_last_3d) and not weight.is_contiguous()

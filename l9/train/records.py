@@ -1,0 +1,58 @@
+"""`metrics.jsonl`: the truth of a training's metrics, one line for each step, cut back to the checkpoint on resume.
+
+    {"step": 0, "epoch": 0, "order": "9f2c…", "loss": 2.94, "lr_factor": 0.01, "samples": 32}
+
+`step` is 0-based: its loss was computed with the weights after `step` steps. `order` stands in each epoch's first line.
+There are no times in it: two runs with one seed write the same bytes.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, TextIO
+
+from l9.errors import TrainingError
+from l9.store.publish import atomic_write
+
+Record = dict[str, float | int | str]
+"""One line: a step's number, epoch and metrics."""
+
+
+class Records:
+    """The open file, cut back to the first `steps` steps."""
+
+    def __init__(self, run_dir: Path, steps: int) -> None:
+        self.path = run_dir / "metrics.jsonl"
+        cut_back(self.path, steps)
+        self._stream: TextIO = self.path.open("a", encoding="utf-8")
+
+    def add(self, record: Record) -> None:
+        """Append one step's line; it reaches the disk with the next `flush`."""
+        self._stream.write(json.dumps(record, allow_nan=False) + "\n")
+
+    def flush(self) -> None:
+        """Bring every line to the disk: called before a checkpoint, so that no checkpoint is ahead of its metrics."""
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def close(self) -> None:
+        """Flush and let go of the file."""
+        self.flush()
+        self._stream.close()
+
+
+def cut_back(path: Path, steps: int) -> None:
+    """Leave the lines of steps 0 to `steps` - 1; TrainingError if one of them is missing."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    kept = lines[:steps]
+    if [_step(line) for line in kept] != list(range(steps)):
+        raise TrainingError(f"{path}: does not hold the first {steps} steps of the checkpoint, one a line; start over with --fresh")
+    if len(kept) != len(lines) or not path.exists():
+        atomic_write(path, "".join(f"{line}\n" for line in kept).encode())
+
+
+def _step(line: str) -> Any:
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,172 @@
+"""What one process does for one training and seed, alone or as one of several ranks: the same function in both cases.
+
+Seed, open stores, build, fit, resume from the newest checkpoint, train, evaluate, write the result. A job is plain JSON.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from l9.data.batch import Batch
+from l9.data.loader import Loader
+from l9.errors import TrainingError
+from l9.progress import Say, quiet
+from l9.tasks.contract import Task
+from l9.train.assemble import OVERFIT_LOSS, Assembly, Job, assemble
+from l9.train.checkpoints import (
+    Checkpoint,
+    Progress,
+    checkpoint_at,
+    copy_by_name,
+    latest,
+    load_tensors,
+    restore,
+    write_checkpoint,
+)
+from l9.train.curve import length_of
+from l9.train.interrupt import deferred_interrupt
+from l9.train.loop import Hooks, State, run_loop
+from l9.train.optimizers import movers_of
+from l9.train.precision import choose_precision, lay_out
+from l9.train.ranks import Ranks
+from l9.train.records import Record, Records
+from l9.train.result import write_pictures, write_result
+from l9.train.watch import Watch
+
+
+def train_worker(job: Job, *, say: Say = quiet, ranks: Ranks | None = None, durable: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """Train and evaluate as `job` says; rank 0 returns the result it has written, the others {}.
+
+    say      takes progress lines (rank 0 only)
+    durable  called on rank 0 after each checkpoint is on disk: metrics up to it will never be taken back
+    raises   L9Error; KeyboardInterrupt after the checkpoint of the last finished step
+    """
+    ranks = ranks or Ranks()
+    run_dir = Path(job["run_dir"])
+    run_dir.mkdir(parents=True, exist_ok=True)
+    assembly = assemble(job, ranks.device)
+    assembly.task.bind(assembly.model)
+    assembly.task.fit(assembly.samples)
+    found: dict[str, float] = {}
+    steps = 0
+    if assembly.model is not None and assembly.task.players():
+        steps, loss = _Learning(job, assembly, assembly.model, ranks, say, durable).run()
+        found = {"overfit_loss": loss} if job["overfit"] else {}
+    if ranks.rank != 0:
+        return {}
+    say(f"evaluating on {', '.join(f'{name} ({len(samples):,} samples)' for name, samples in assembly.tests.items())}")
+    return write_result(assembly, run_dir, found, steps)
+
+
+class _Learning:
+    """The part of a job that has players: batches, optimizers, checkpoints and metrics around the one loop."""
+
+    def __init__(self, job: Job, assembly: Assembly, model: nn.Module, ranks: Ranks, say: Say, durable: Callable[[], None]) -> None:
+        self.job, self.assembly, self.model, self.ranks, self.say, self.durable = job, assembly, model, ranks, say, durable
+        self.run_dir = Path(job["run_dir"])
+        self.task: Task = assembly.task
+        self.loader = self._loader(ranks)
+        self.precision = choose_precision(assembly.train.precision, ranks.device, model)
+        lay_out(model, self.precision)
+        self.state = State(job["seed"], movers_of(self.task.players(), model, assembly.schedule.lr))
+        self.loss = float("nan")
+
+    def _loader(self, ranks: Ranks) -> Loader:
+        schedule = self.assembly.schedule
+        return Loader(
+            self.assembly.learnt,
+            self.assembly.columns,
+            seed=self.job["seed"],
+            batch=schedule.batch,
+            elements=schedule.elements,
+            rank=ranks.rank,
+            world=ranks.world,
+        )
+
+    def run(self) -> tuple[int, float]:
+        """Train to the end of the schedule; returns the steps made and the last loss."""
+        self._begin()
+        length = length_of(self.assembly.schedule, self.loader)
+        watch = Watch(self.say, self.run_dir, length, self.task.start_loss(), self.state.progress.step)
+        records = Records(self.run_dir, self.state.progress.step) if self.ranks.rank == 0 else None
+        try:
+            with deferred_interrupt() as interrupted:
+                hooks = Hooks(
+                    step=lambda record: self._finished_step(record, records, watch),
+                    checkpoint=lambda progress: self._checkpoint(progress, records),
+                    # a rank cannot leave alone: Ctrl-C is deferred where there is one, Ray ends them all where there are more
+                    stop=lambda record: (interrupted() and self.ranks.world == 1) or self._learnt_by_heart(record),
+                )
+                run_loop(self.task, self.model, self.loader, self.assembly.schedule, self.state, self.ranks, self.precision, hooks)
+                if interrupted():
+                    raise KeyboardInterrupt
+        finally:
+            if records is not None:
+                records.close()
+        return self.state.progress.step, self.loss
+
+    def _begin(self) -> None:
+        """Resume, or start: weights of `init`, the task's own initialisation, the picture of the first batch."""
+        checkpoint = self._agreed_checkpoint()
+        if checkpoint is not None:
+            self.state.progress = restore(checkpoint, self.model, self.state.movers, self.task)
+            self.say(f"resuming after step {self.state.progress.step:,}")
+        else:
+            self._start()
+        self.ranks.broadcast([*self.model.state_dict().values(), *self.task.buffers().values()])
+
+    def _agreed_checkpoint(self) -> Checkpoint | None:
+        """Rank 0 chooses, so that a checkpoint that appears or breaks meanwhile cannot split the ranks."""
+        found = latest(self.run_dir) if self.ranks.rank == 0 else None
+        step = self.ranks.broadcast_text("" if found is None else str(found.progress.step))
+        if self.ranks.rank == 0 or not step:
+            return found
+        same = checkpoint_at(self.run_dir, int(step))
+        if same is None:
+            raise TrainingError(
+                f"{self.run_dir}: rank {self.ranks.rank} cannot read the checkpoint of step {step}; expected --home on a share"
+            )
+        return same
+
+    def _start(self) -> None:
+        if self.job["init"]:
+            missed = copy_by_name(self.model, initial_tensors(Path(self.job["init"])))
+            self.say(f"init: copied from {self.job['init']}; not copied: {', '.join(missed) or 'nothing'}")
+        first: Batch | None = next(self._loader(Ranks(device=self.ranks.device)).epoch(0), None)
+        if first is None:
+            return  # no full batch: the loop's own error says so
+        self.task.initialise(first.to(self.ranks.device))
+        if self.ranks.rank == 0:
+            picture = self.task.batch_picture(first, self.assembly.learnt)
+            if picture is not None:
+                write_pictures(self.run_dir, [picture])
+
+    def _finished_step(self, record: Record, records: Records | None, watch: Watch) -> None:
+        self.loss = float(record.get("loss", self.loss))
+        if records is not None:
+            records.add(record)
+            watch.step(record)
+
+    def _checkpoint(self, progress: Progress, records: Records | None) -> None:
+        if records is not None:
+            records.flush()
+            write_checkpoint(self.run_dir, progress, self.model, self.state.movers, self.task)
+            self.durable()
+
+    def _learnt_by_heart(self, record: Record) -> bool:
+        return bool(self.job["overfit"]) and float(record.get("loss", 1.0)) < OVERFIT_LOSS
+
+
+def initial_tensors(source: Path) -> dict[str, torch.Tensor]:
+    """Weights to start from: those of a run folder's newest checkpoint, or of a safetensors file."""
+    if source.is_dir():
+        checkpoint = latest(source)
+        if checkpoint is None:
+            raise TrainingError(f"init: {source} holds no whole checkpoint; expected a finished run or a .safetensors file")
+        return checkpoint.tensors("model")
+    if not source.is_file():
+        raise TrainingError(f"init: {source} is not there; expected a run folder or a .safetensors file")
+    return load_tensors(source)

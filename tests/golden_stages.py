@@ -1,0 +1,50 @@
+"""What each stage made of one chair when its version was set; `python tests/golden_stages.py` writes it anew."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from l9.geometry.mesh import Mesh
+from l9.geometry.solids import SOLIDS
+from l9.stages import coarse_occupancy, normalise, occupancy, sdf, surface_points, views
+from l9.stages.contract import columns_of, run_stages, stage_info
+
+PATH = Path(__file__).parent / "golden" / "stages.json"
+TOLERANCE = 2e-4  # of a statistic: processors differ in the last digits of float32, never by this
+STEPS = {
+    "normalise": [(normalise, {"kind": "sphere"}), (surface_points, {"count": 256, "seed": 0})],
+    "occupancy": [(occupancy, {"resolution": 24, "kind": "solid", "rotations": 3})],
+    "sdf": [(sdf, {"resolution": 24, "dtype": "float16"})],
+    "surface_points": [(surface_points, {"count": 256, "seed": 0})],
+    "views": [(views, {"count": 3, "size": 48})],
+    "coarse_occupancy": [(coarse_occupancy, {"seed": 0})],
+}
+
+
+def _statistics(cell):
+    """Mean, mean square and eight fixed random projections: one changed voxel moves them by more than the tolerance."""
+    values = cell.astype(np.float64).ravel()
+    weights = np.random.default_rng(0).standard_normal((8, len(values))) / np.sqrt(len(values))
+    return [round(float(value), 6) for value in (values.mean(), (values**2).mean(), *(weights @ values))]
+
+
+def measured():
+    """Per stage its version, and per column its dtype, shape, statistics and, where the stage computes no rounded floats, sha256."""
+    made = SOLIDS["chair"](np.random.default_rng(0))
+    found = {}
+    for name, steps in STEPS.items():
+        (row,) = run_stages(Mesh(made.vertices, made.faces), steps, object_id="chair/0000")
+        columns = {
+            column.name: {"dtype": column.dtype, "shape": list(column.shape), "statistics": _statistics(row[column.name])}
+            for column in columns_of(steps)
+        }
+        if name == "occupancy":
+            columns["occupancy"]["sha256"] = hashlib.sha256(row["occupancy"].tobytes()).hexdigest()
+        found[name] = {"version": stage_info(steps[0][0]).version, "columns": columns}
+    return found
+
+
+if __name__ == "__main__":
+    PATH.write_text(json.dumps(measured(), indent=1) + "\n", encoding="utf-8")

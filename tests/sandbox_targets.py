@@ -1,0 +1,120 @@
+"""Functions the sandbox tests run in the child: good ones, and every bad one we can think of."""
+
+import ctypes
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from l9.errors import RefusedObject, UsageError
+from l9.sandbox.contract import Answer
+
+kept = []
+
+
+def echo(files, *, dtype, shape):
+    array = np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
+    return Answer({"dtype": dtype, "shape": list(array.shape)}, [array, b"bytes", b"", array])
+
+
+def read(files):
+    return Answer([len(file.read()) for file in files])
+
+
+def where(files):
+    return Answer(
+        {"folder": str(Path.cwd()), "inside": [str(path) for path in Path().iterdir()], "environment": sorted(os.environ), "path": sys.path}
+    )
+
+
+def hang(files):
+    time.sleep(1000)
+
+
+def spin(files):
+    while True:
+        pass
+
+
+def eat(files):
+    return Answer(len(bytearray(4 << 30)))
+
+
+def eat_quietly(files):
+    try:
+        bytearray(4 << 30)
+    except MemoryError as error:
+        raise ValueError("a library's own words") from error
+
+
+def keep(files, *, size):
+    kept.append(bytearray(os.urandom(1 << 10)) * (size >> 10))
+    return Answer(os.getpid())
+
+
+def leave(files):
+    os.write(2, b"last words at 0x7f00deadbeef\n")
+    os._exit(3)
+
+
+def crash(files):
+    ctypes.string_at(0)
+
+
+def babble(files, *, stream):
+    os.write(stream, b"x" * (10 << 20))
+    return Answer("still here")
+
+
+def fall(files):
+    raise ValueError("two\nlines about <thing at 0x7f00deadbeef> " + "long " * 100)
+
+
+def refuse(files):
+    raise RefusedObject("no-faces", "0 faces")
+
+
+def wrong_words(files):
+    raise UsageError("root is not there")
+
+
+def plain(files):
+    return [1, "two", None]
+
+
+def not_an_answer(files):
+    return object()
+
+
+def nonsense(files):
+    return Answer(float("nan"))
+
+
+def strings(files):
+    return Answer(None, [np.array(["a"])])
+
+
+def write_much(files):
+    Path("big").write_bytes(b"x" * (65 << 20))
+    return Answer()
+
+
+def open_many(files):
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1000)]
+    return Answer(len(held))
+
+
+def once_wrong(files, *, marker):
+    if not Path(marker).exists():
+        Path(marker).touch()
+        os._exit(1)
+    return Answer("second time")
+
+
+def lie(files, *, message):
+    """Answer with bytes of our own making: what a taken-over child could send."""
+    socket_number = int(sys.argv[1])
+    os.write(socket_number, bytes.fromhex(message))
+    time.sleep(1000)

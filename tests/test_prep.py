@@ -1,0 +1,201 @@
+"""Preparation as a whole: keys before work, every object done or quarantined, nothing done twice, with and without Ray."""
+
+import hashlib
+import shutil
+
+import pytest
+
+from l9.cards import load_card
+from l9.config import Prep, Use
+from l9.errors import L9Error, StoreError, UsageError
+from l9.fingerprint import DigestCache
+from l9.prep.check import check_card
+from l9.prep.estimate import estimate
+from l9.prep.plan import find_objects, make_plan
+from l9.prep.run import run_plan
+from l9.prep.work import new_sandbox
+from l9.progress import quiet
+from l9.stages import normalise, occupancy, surface_points
+
+BOX = """v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 0 0 1\nv 1 0 1\nv 1 1 1\nv 0 1 1
+f 1 4 3 2\nf 5 6 7 8\nf 1 2 6 5\nf 3 4 8 7\nf 1 5 8 4\nf 2 3 7 6\n"""
+PREP = Prep(Use(normalise, kind="cube"), Use(occupancy, resolution=8), Use(surface_points, count=16, seed=0))
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with new_sandbox() as child:
+        yield child
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Eight boxes in two classes, and four files that cannot be used."""
+    folder = tmp_path / "meshes"
+    for number in range(8):
+        path = folder / ("tall" if number % 2 else "wide") / f"box {number}.obj"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(BOX.replace("v 1", f"v {1 + number}"))
+    (folder / "tall" / "empty.obj").write_text("")
+    (folder / "tall" / "nan.obj").write_text(BOX.replace("v 1 1 1", "v nan 1 1"))
+    (folder / "wide" / "faceless.obj").write_text(BOX.split("f ")[0])
+    (folder / "wide" / "far.obj").write_text(BOX + "f 1 2 99\n")
+    return folder
+
+
+def _prepare(home, root, sandbox, prep=PREP, workers=0, card=None):
+    card = card or load_card("folder")
+    digests = DigestCache(home / "store" / "digests.sqlite")
+    try:
+        plan = make_plan(card, prep, root, find_objects(card, root, sandbox), digests)
+        return run_plan(plan, home, workers=workers, address=None, sandbox=sandbox, say=quiet)
+    finally:
+        digests.close()
+
+
+def _bytes_of(home):
+    """sha256 of every file of the stores, apart from timings and the digest cache, which hold no results."""
+    files = [p for p in sorted((home / "store").rglob("*")) if p.is_file() and p.name != "timings.jsonl" and "digests" not in p.name]
+    return {str(p.relative_to(home)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_every_object_is_done_or_quarantined(home, root, sandbox):
+    store, counts = _prepare(home, root, sandbox)
+    assert store.manifest["counts"] == {"planned": 12, "done": 8, "quarantined": 4, "rows": 8}
+    reasons = {row["id"]: row["reason"] for row in store.quarantine()}
+    assert reasons == {
+        "tall/empty.obj": "empty-file",
+        "tall/nan.obj": "not-finite",
+        "wide/faceless.obj": "no-faces",
+        "wide/far.obj": "index-out-of-range",
+    }
+    assert counts.made == len(store.shards)
+    assert set(store.index["label"].to_pylist()) == {"tall", "wide"}
+
+
+def test_a_second_run_makes_nothing_and_no_byte_changes(home, root, sandbox):
+    first, _ = _prepare(home, root, sandbox)
+    before = _bytes_of(home)
+    again, counts = _prepare(home, root, sandbox)
+    assert counts.made == 0
+    assert again.path == first.path
+    assert _bytes_of(home) == before
+
+
+def test_one_added_mesh_touches_one_shard(home, root, sandbox):
+    first, _ = _prepare(home, root, sandbox)
+    (root / "tall" / "new.obj").write_text(BOX)
+    second, counts = _prepare(home, root, sandbox)
+    assert counts.made == 1
+    assert second.path != first.path
+    assert second.manifest["counts"]["done"] == 9
+
+
+@pytest.mark.parametrize("change", [{"resolution": 9}, {"kind": "solid"}])
+def test_one_changed_field_makes_new_keys_and_overwrites_nothing(home, root, sandbox, change):
+    _prepare(home, root, sandbox)
+    before = _bytes_of(home)
+    changed = Prep(Use(normalise, kind="cube"), Use(occupancy, **{"resolution": 8, **change}), Use(surface_points, count=16, seed=0))
+    _, counts = _prepare(home, root, sandbox, changed)
+    assert counts.reused == 0
+    after = _bytes_of(home)
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_lost_or_cut_shard_is_made_again_with_the_same_bytes(home, root, sandbox):
+    store, _ = _prepare(home, root, sandbox)
+    before = _bytes_of(home)
+    shards = sorted((home / "store" / "shards").glob("*.arrow"))
+    shards[0].unlink()
+    shards[1].write_bytes(shards[1].read_bytes()[:100])
+    again, counts = _prepare(home, root, sandbox)
+    assert counts.made == 2
+    assert again.path == store.path
+    assert _bytes_of(home) == before
+
+
+def test_ray_and_in_process_give_the_same_bytes(home, root, sandbox, tmp_path):
+    _prepare(home, root, sandbox)
+    other = tmp_path / "on-ray"
+    _, counts = _prepare(other, root, sandbox, workers=2)
+    assert counts.made > 0
+    assert _bytes_of(other) == _bytes_of(home)
+
+
+def test_moving_the_root_changes_nothing(home, root, sandbox, tmp_path):
+    _prepare(home, root, sandbox)
+    before = _bytes_of(home)
+    moved = tmp_path / "elsewhere"
+    shutil.move(root, moved)
+    _, counts = _prepare(home, moved, sandbox)
+    assert counts.made == 0
+    assert _bytes_of(home) == before
+
+
+def test_a_file_that_vanishes_after_the_listing_is_quarantined(home, root, sandbox):
+    card = load_card("folder")
+    found = find_objects(card, root, sandbox)
+    (root / "tall" / "box 1.obj").unlink()
+    digests = DigestCache(home / "digests.sqlite")
+    plan = make_plan(card, PREP, root, found, digests)
+    digests.close()
+    store, _ = run_plan(plan, home, workers=0, address=None, sandbox=sandbox, say=quiet)
+    assert store.manifest["counts"]["planned"] == 12
+    assert {"id": "tall/box 1.obj", "reason": "missing-file"}.items() <= next(r for r in store.quarantine() if "box 1" in r["id"]).items()
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_done(home, root, sandbox, monkeypatch):
+    import errno
+
+    import l9.store.publish as publish
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publish.os, "replace", full)
+        with pytest.raises(L9Error) as caught:
+            _prepare(home, root, sandbox)
+    assert isinstance(caught.value, StoreError)
+    assert "\n" not in str(caught.value)
+    assert not list((home / "store").rglob("manifest.json"))
+    store, _ = _prepare(home, root, sandbox)
+    assert store.manifest["counts"]["done"] == 8
+
+
+def test_known_bad_objects_go_straight_to_quarantine(home, root, sandbox):
+    import dataclasses
+
+    card = dataclasses.replace(load_card("folder"), tables={"known_bad": [{"id": "tall/box 1.obj", "reason": "two chairs in one file"}]})
+    store, _ = _prepare(home, root, sandbox, card=card)
+    row = next(row for row in store.quarantine() if row["id"] == "tall/box 1.obj")
+    assert (row["reason"], row["detail"]) == ("known-bad", "two chairs in one file")
+
+
+def test_an_empty_or_missing_root_is_the_words_fault(home, sandbox, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    for folder in (tmp_path / "nothing", tmp_path / "nowhere"):
+        with pytest.raises(UsageError):
+            find_objects(load_card("folder"), folder, sandbox)
+
+
+def test_a_plan_counts_without_writing(home, root, sandbox):
+    home.mkdir()
+    digests = DigestCache(home / "digests.sqlite")
+    guess = estimate(load_card("folder"), PREP, root, workers=2, sandbox=sandbox, digests=digests, share=0.5)
+    digests.close()
+    assert (guess.objects, guess.sampled) == (12, 6)
+    assert guess.output_bytes > 0
+    assert guess.hours == pytest.approx(guess.core_hours / 2)
+    assert not (home / "store").exists()
+
+
+def test_a_check_tells_what_the_card_got_wrong(root, sandbox):
+    import dataclasses
+
+    labels = [{"id": "gone.obj", "class": "tall", "fold": "0"}]
+    card = dataclasses.replace(load_card("folder"), counts={"objects": 13}, tables={"labels": labels})
+    check = check_card(card, root, sandbox)
+    assert check.objects == 12
+    assert any("the card says 13, found 12" in problem for problem in check.problems)
+    assert any("the first gone.obj" in problem for problem in check.problems)

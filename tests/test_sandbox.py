@@ -1,0 +1,218 @@
+"""The sandbox: what crosses it, what it bounds, and that it survives what runs in it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from l9.errors import RefusedObject, SandboxError, UsageError
+from l9.sandbox import wire
+from l9.sandbox.contract import Limits
+from l9.sandbox.parent import Sandbox
+
+HERE = Path(__file__).parent
+SMALL = Limits(memory_bytes=256 << 20, cpu_seconds=1, wall_seconds=20, file_bytes=1000, descriptors=20, recycle_bytes=32 << 20)
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with Sandbox(SMALL, imports=("sandbox_targets",), path=(HERE,)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(shared):
+    shared.deaths = 0
+    return shared
+
+
+def gone(process_id):
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int64", "float16", "float32", "float64", ">f4"])
+@pytest.mark.parametrize("shape", [[2, 3], [0, 3], [], [5]])
+def test_arrays_and_bytes_come_back_as_they_were(sandbox, dtype, shape):
+    answer = sandbox.call("sandbox_targets:echo", {"dtype": dtype, "shape": shape})
+    expected = np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
+    first, text, empty, again = answer.buffers
+    assert answer.value == {"dtype": dtype, "shape": shape}
+    assert first.shape == tuple(shape) and first.dtype == np.dtype(dtype).newbyteorder("<")
+    np.testing.assert_array_equal(first, expected)
+    assert (text, empty) == (b"bytes", b"") and again is first
+
+
+def test_plain_values_are_answers_too(sandbox):
+    answer = sandbox.call("sandbox_targets:plain", {})
+    assert (answer.value, answer.buffers) == ([1, "two", None], [])
+
+
+def test_files_are_opened_by_the_parent(sandbox, tmp_path):
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"x" * (10 + number))
+    (tmp_path / "link").symlink_to(paths[0])
+    for _ in range(30):  # more calls than descriptors: none is kept
+        assert sandbox.call("sandbox_targets:read", {}, [*paths, tmp_path / "link"]).value == [10, 11, 10]
+
+
+def test_what_is_no_regular_file_is_refused_unopened(sandbox, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "large").write_bytes(b"x" * 1001)
+    for path, reason in [
+        (tmp_path / "fifo", "not-a-file"),
+        (tmp_path, "not-a-file"),
+        (Path("/dev/zero"), "not-a-file"),
+        (tmp_path / "large", "too-large"),
+        (tmp_path / "absent", "missing-file"),
+    ]:
+        with pytest.raises(RefusedObject) as caught:
+            sandbox.call("sandbox_targets:read", {}, [path])
+        assert caught.value.reason == reason and str(tmp_path) not in caught.value.detail
+    with pytest.raises(RefusedObject, match="too-many-files"):
+        sandbox.call("sandbox_targets:read", {}, [tmp_path / "large"] * 11)
+    assert sandbox.deaths == 0
+
+
+def test_the_child_has_an_empty_folder_and_no_secrets(sandbox, monkeypatch):
+    monkeypatch.setenv("L9_TEST_TOKEN", "secret")
+    sandbox.close()
+    value = sandbox.call("sandbox_targets:where", {}).value
+    assert value["inside"] == [] and value["folder"] != str(Path.cwd())
+    assert "L9_TEST_TOKEN" not in value["environment"] and "OMP_NUM_THREADS" in value["environment"]
+    assert value["folder"] not in value["path"] and "" not in value["path"]
+    sandbox.close()
+    assert not Path(value["folder"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "reason", "words"),
+    [
+        ("eat", "memory-limit", "256 MiB"),
+        ("eat_quietly", "memory-limit", "256 MiB"),
+        ("spin", "cpu-limit", "1 s"),
+        ("crash", "died", "SIGSEGV"),
+        ("leave", "died", "code 3: last words at 0x..."),
+    ],
+)
+def test_a_broken_limit_is_tried_twice_and_the_next_call_works(sandbox, target, reason, words):
+    with pytest.raises(SandboxError, match=words) as caught:
+        sandbox.call(f"sandbox_targets:{target}", {})
+    assert caught.value.reason == reason and sandbox.deaths == 2
+    assert sandbox.call("sandbox_targets:read", {}).value == []
+
+
+def test_a_call_that_hangs_is_ended_by_the_parents_clock():
+    with Sandbox(Limits(wall_seconds=0.5), imports=("sandbox_targets",), path=(HERE,)) as sandbox:
+        with pytest.raises(SandboxError) as caught:
+            sandbox.call("sandbox_targets:hang", {})
+        assert caught.value.reason == "time-limit" and sandbox.deaths == 2
+        assert sandbox.call("sandbox_targets:read", {}).value == []
+
+
+def test_a_death_that_does_not_repeat_costs_one_retry(sandbox, tmp_path):
+    assert sandbox.call("sandbox_targets:once_wrong", {"marker": str(tmp_path / "m")}).value == "second time"
+    assert sandbox.deaths == 1
+
+
+def test_a_retried_call_reads_its_files_from_the_start(sandbox, tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 7)
+    sandbox.call("sandbox_targets:read", {}, [tmp_path / "a"])
+    os.kill(sandbox.process_id, signal.SIGKILL)
+    assert sandbox.call("sandbox_targets:read", {}, [tmp_path / "a"]).value == [7]
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_ten_megabytes_of_talk_change_nothing(sandbox, stream):
+    assert sandbox.call("sandbox_targets:babble", {"stream": stream}).value == "still here"
+    assert sandbox.deaths == 0
+
+
+@pytest.mark.parametrize("target", ["fall", "not_an_answer", "nonsense", "strings", "write_much", "open_many"])
+def test_other_exceptions_refuse_the_object_in_one_line(sandbox, target):
+    with pytest.raises(RefusedObject) as caught:
+        sandbox.call(f"sandbox_targets:{target}", {})
+    assert caught.value.reason == "failed" and sandbox.deaths == 0
+    assert "\n" not in caught.value.detail and len(caught.value.detail) <= 300 and "7f00deadbeef" not in caught.value.detail
+
+
+def test_refusals_and_wrong_words_keep_their_own_errors(sandbox):
+    with pytest.raises(RefusedObject) as caught:
+        sandbox.call("sandbox_targets:refuse", {})
+    assert (caught.value.reason, caught.value.detail) == ("no-faces", "0 faces")
+    with pytest.raises(UsageError, match="root is not there"):
+        sandbox.call("sandbox_targets:wrong_words", {})
+
+
+def test_a_child_that_grew_is_replaced(sandbox):
+    first = sandbox.call("sandbox_targets:keep", {"size": 1 << 20}).value
+    assert sandbox.call("sandbox_targets:keep", {"size": 64 << 20}).value == first
+    assert sandbox.call("sandbox_targets:keep", {"size": 1 << 10}).value != first
+    assert sandbox.deaths == 0
+
+
+def message(header: bytes) -> str:
+    return (wire.PREFIX.pack(len(header)) + header).hex()
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        wire.PREFIX.pack(1 << 60).hex(),
+        message(b"not json"),
+        message(b"[" * 100_000),
+        message(b'{"body": 1}'),
+        message(b'{"body": {"status": "done"}, "buffers": [{"bytes": 99999999999999}]}'),
+        message(b'{"body": 1, "buffers": [{"bytes": -1}]}'),
+        message(b'{"body": 1, "buffers": [{"bytes": 8, "dtype": "O", "shape": [1]}]}'),
+        message(b'{"body": 1, "buffers": [{"bytes": 8, "dtype": "<f4", "shape": [3]}]}'),
+        message(b'{"body": 1, "buffers": [{"same": 0}]}'),
+        message(b'{"body": 1, "buffers": []}'),
+        message(b'{"body": {"status": "done"}, "buffers": []}'),
+        message(b'{"body": {"status": "refused"}, "buffers": []}'),
+    ],
+)
+def test_a_lying_child_is_ended(sandbox, lie):
+    with pytest.raises(SandboxError) as caught:
+        sandbox.call("sandbox_targets:lie", {"message": lie})
+    assert caught.value.reason == "died"
+
+
+def test_the_child_is_gone_after_close():
+    with Sandbox(imports=("sandbox_targets",), path=(HERE,)) as sandbox:
+        sandbox.call("sandbox_targets:read", {})
+        process_id = sandbox.process_id
+    assert gone(process_id) and sandbox.process_id is None
+
+
+@pytest.mark.parametrize("busy", ["read", "spin"])
+def test_the_child_dies_with_its_parent(busy):
+    """Even killed without a chance to tidy up, and even while the child is computing."""
+    script = (
+        "import sys, threading, time; from pathlib import Path; from l9.sandbox.parent import Sandbox\n"
+        f"sandbox = Sandbox(imports=('sandbox_targets',), path=(Path({str(HERE)!r}),))\n"
+        "sandbox.call('sandbox_targets:read', {}); print(sandbox.process_id, flush=True)\n"
+        f"sandbox.call('sandbox_targets:{busy}', {{}}); time.sleep(100)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        parent.kill()
+    assert gone(child)
+
+
+def test_an_import_that_fails_says_so():
+    with Sandbox(imports=("no_such_module",)) as sandbox, pytest.raises(SandboxError, match="No module named 'no_such_module'"):
+        sandbox.call("sandbox_targets:read", {})
