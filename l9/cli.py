@@ -115,8 +115,8 @@ def prep(
             _row(row, as_json, _estimate_line(row))
         return
     report = prepare(pipeline, options, say)
-    text = f"{report['store']}: {report['done']:,} of {report['planned']:,} done, {report['quarantined']} quarantined, {report['seconds']:.1f} s"
-    _answer(report, as_json, text)
+    counts = f"{report['done']:,} of {report['planned']:,} done, {report['quarantined']} quarantined"
+    _answer(report, as_json, f"{report['store']}: {counts}, {report['seconds']:.1f} s")
 
 
 @app.command()
@@ -221,10 +221,9 @@ def _recipe(name: str, settings: list[str], card: str | None) -> Any:
 
 
 def _estimate_line(row: dict[str, Any]) -> str:
-    return (
-        f"{row['set']}: {row['objects']:,} objects, {row['input_bytes'] / 1e6:,.0f} MB in, about {row['output_bytes'] / 1e6:,.0f} MB of shards, "
-        f"{row['core_hours']:.2f} core hours, {row['hours']:.2f} hours with {row['workers']} workers ({row['sampled']} objects tried)"
-    )
+    size = f"{row['objects']:,} objects, {row['input_bytes'] / 1e6:,.0f} MB in, about {row['output_bytes'] / 1e6:,.0f} MB of shards"
+    hours = f"{row['core_hours']:.2f} core hours, {row['hours']:.2f} hours with {row['workers']} workers"
+    return f"{row['set']}: {size}, {hours} ({row['sampled']} objects tried)"
 
 
 def _answer(value: dict[str, Any], as_json: bool, text: str) -> None:

@@ -140,7 +140,7 @@ class Train:
 
     workers    0: in this process; N: Ray Train workers; (min, max): elastic
     gpus       "auto": one a worker where there are any; else how many a worker
-    precision  "auto": bfloat16 autocast where the processor has it, else "float32"
+    precision  "auto": bfloat16 autocast where the processor is faster in it, else "float32"
     """
 
     workers: int | tuple[int, int] = 0

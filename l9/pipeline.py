@@ -1,4 +1,4 @@
-"""A whole run: prepare the sets, run every training for every seed, gather metrics, track it all; what is already there is not done again."""
+"""A whole run: prepare the sets, run every training for every seed, gather metrics, track it all; nothing that is there is done again."""
 
 import dataclasses
 import json
@@ -233,7 +233,7 @@ def _job(pipeline: Pipeline, training: Training, seed: int, sets: dict[str, Prep
         "kind": "training",
         "recipe": pipeline.name,
         "key": key,
-        "training": Pipeline("", {}, (resolved,)).describe()["trainings"][0],  # type: ignore[index,call-overload]
+        "training": Pipeline("", {}, (resolved,)).describe()["trainings"][0],  # type: ignore[index]
         "train": dataclasses.asdict(pipeline.train),
         "seed": seed,
         "sets": {one.name: _set_facts(one, class_names(one), options.home) for one in used},

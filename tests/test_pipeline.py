@@ -1,10 +1,9 @@
 """A whole run on procedural shapes: prepare, train, evaluate, track; asked again, it answers; `eval` and `predict` follow."""
 
 import json
+from pathlib import Path
 
 import pytest
-from l9.tasks.classify import Classify
-from l9.tasks.forest import Forest
 
 from l9.config import Pipeline, Prep, Schedule, Set, Train, Training, Use
 from l9.errors import UsageError
@@ -17,6 +16,8 @@ from l9.pipeline import Options, gather_metrics, prepare, run_pipeline
 from l9.progress import quiet
 from l9.recipe import checked
 from l9.stages import coarse_occupancy, normalise, occupancy
+from l9.tasks.classify import Classify
+from l9.tasks.forest import Forest
 
 CARD = """name: toys
 what: a few procedural solids
@@ -48,7 +49,7 @@ def test_a_run_answers_with_its_store_and_metrics(toys):
     assert {"run_id", "store", "manifest", "metrics", "seconds"} <= set(report)
     assert report["metrics"]["accuracy/voxnet/n"] == 2.0
     assert 0 <= report["metrics"]["accuracy/forest"] <= 1
-    manifest = json.loads(open(report["manifest"]).read())  # noqa: SIM115, PTH123 - an absolute path, as a script would use it
+    manifest = json.loads(Path(report["manifest"]).read_text())
     assert manifest["counts"]["planned"] == 3 * len(SOLIDS)
     assert (options.home / "mlflow.db").is_file()
 
@@ -83,7 +84,7 @@ def test_runs_are_listed_and_found(toys):
         find_run(options.home, "toys-")
     with pytest.raises(UsageError, match="near: toys"):
         find_run(options.home, "toyss")
-    with pytest.raises(UsageError, match="it has voxnet, forest"):
+    with pytest.raises(UsageError, match="it has forest, voxnet"):
         find_run(options.home, "latest/pointnet")
 
 

@@ -23,7 +23,7 @@ def open3d() -> ModuleType:
         import open3d as package
     except (ImportError, OSError) as error:
         raise UsageError(f"Open3D cannot be loaded: {error}; install libgl1 libegl1 libx11-6 libgomp1 (Debian's names)") from error
-    return package  # type: ignore[no-any-return]
+    return package
 
 
 def _load_libusb() -> None:

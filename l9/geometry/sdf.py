@@ -56,5 +56,4 @@ def _nearest(tree: Tree, boxes: Float[ndarray, "nodes 6"], points: Float[ndarray
     from l9.geometry._tree_kernels import nearest_in_tree
 
     flat = np.ascontiguousarray(points.reshape(-1, 3), dtype=np.float64)
-    distance: Float[ndarray, n] = nearest_in_tree(*tree, boxes, flat)
-    return distance.reshape(points.shape[:-1])
+    return nearest_in_tree(*tree, boxes, flat).reshape(points.shape[:-1])

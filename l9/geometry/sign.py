@@ -54,8 +54,7 @@ def inside_grid(
 def _sum(tree: Tree, moments: Float[ndarray, "nodes 13"], points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
     from l9.geometry._tree_kernels import sum_tree
 
-    found: Float[ndarray, n] = sum_tree(*tree, moments, np.ascontiguousarray(points, dtype=np.float64))
-    return found
+    return sum_tree(*tree, moments, np.ascontiguousarray(points, dtype=np.float64))
 
 
 def _cast_rays(
@@ -70,7 +69,7 @@ def _cast_rays(
 
     first = np.zeros((resolution,) * 3, dtype=np.int32)
     agreed = np.ones((resolution,) * 3, dtype=np.bool_)
-    crossed: list[Bool[ndarray, "_ _ _"]] = []
+    crossed: list[ndarray] = []
     for axis in range(3):
         order = [(axis + 1) % 3, (axis + 2) % 3, axis]
         counts = np.zeros((resolution, resolution, resolution + 1), dtype=np.int32)

@@ -59,7 +59,13 @@ def _compare_labels(card: Card, check: Check, ids: set[str]) -> None:
 
 
 def _read(card: Card, root: Path, found: Found, check: Check, sandbox: Sandbox) -> None:
-    arguments: dict[str, Json] = {"reader": card.reader, "found": found.describe(), "up": card.axes.up, "parameters": card.parameters, "stages": []}
+    arguments: dict[str, Json] = {
+        "reader": card.reader,
+        "found": found.describe(),
+        "up": card.axes.up,
+        "parameters": card.parameters,
+        "stages": [],
+    }
     try:
         sandbox.call("l9.stages.process:process_object", arguments, [root / name for name in found.files])
         check.read += 1

@@ -1,1 +1,1 @@
-"""TBD room."""
+"""Bounded parsers, one format or dataset each: bytes to Mesh."""

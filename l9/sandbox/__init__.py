@@ -1,1 +1,1 @@
-"""TBD room."""
+"""The child process in which foreign bytes are read, its limits, and the wire between."""
