@@ -33,6 +33,7 @@ Tracking = Annotated[
     str | None, typer.Option("--tracking", envvar="MLFLOW_TRACKING_URI", help="MLflow server; default: mlflow.db in home.")
 ]
 HOME = Path("l9-home")
+INTERRUPTED = 130  # what the parser makes of Ctrl-C
 
 
 @app.callback()
@@ -238,6 +239,8 @@ def main() -> None:
     """The `l9` command: 0 done, 1 the work failed, 2 the words were wrong; one line where something is wrong."""
     try:
         code = app(standalone_mode=False)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
     except typer.Exit as leave:
         code = leave.exit_code
     except (typer.Abort, KeyboardInterrupt):

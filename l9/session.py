@@ -15,6 +15,7 @@ from pathlib import Path
 
 from l9.errors import UsageError
 
+LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for "find the outside address"
 OBJECT_STORE_BYTES = 256 << 20  # only small answers pass through it: shards and checkpoints go by the file system
 
 
@@ -45,7 +46,7 @@ def ray_session(address: str | None, *, cpus: int) -> Iterator[None]:
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                     object_store_memory=OBJECT_STORE_BYTES,
-                    _node_ip_address="127.0.0.1",
+                    _node_ip_address=LOOPBACK,
                     _temp_dir=folder.name,
                 )
         yield

@@ -58,7 +58,7 @@ main()
         (["prep", "furniture_sdf", "--card", "folder"], "--root DIR"),
         (["prep", "furniture_sdf", "--card", "folder", "--root", "nowhere"], "nowhere"),
         (["run", "furniture_voxnet", "--workers", "-1"], "--workers"),
-        (["predict", "latest", "chair.obj"], "no finished run"),
+        (["predict", "latest", "chair.obj"], "chair.obj: no such file"),
         (["quarantine", "latest"], "latest"),
         (["data", "check", "furnitur"], "no card 'furnitur'; known: furniture"),
     ],

@@ -25,7 +25,7 @@ def render_views(
     count: int = 12,
     size: int = 128,
     elevation_degrees: float = 30.0,
-) -> UInt8[ndarray, "v h w"]:
+) -> UInt8[ndarray, "views h w"]:
     """Shaded views, indexed [view, row, column]: white background, row 0 on top, `up` pointing up in the picture.
 
     View k stands k * 360 / count degrees about `up`, `elevation_degrees` above the ground, and looks at the origin from where the
