@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from l9.data.samples import Samples
     from l9.errors import L9Error
     from l9.geometry.mesh import Mesh
-    from l9.pipeline import Options, prepare, run_pipeline
+    from l9.pipeline import prepare, run_pipeline
+    from l9.prep.sets import Options
     from l9.recipe import load_recipe
     from l9.store.store import Store, find_store
     from l9.tasks.contract import Task
@@ -50,7 +51,8 @@ _HOMES = {
     "l9.data.samples": ("Samples",),
     "l9.errors": ("L9Error",),
     "l9.geometry.mesh": ("Mesh",),
-    "l9.pipeline": ("Options", "prepare", "run_pipeline"),
+    "l9.pipeline": ("prepare", "run_pipeline"),
+    "l9.prep.sets": ("Options",),
     "l9.recipe": ("load_recipe",),
     "l9.store.store": ("Store", "find_store"),
     "l9.tasks.contract": ("Task",),

@@ -75,8 +75,8 @@ def data_list(home: Home = HOME, as_json: AsJson = False) -> None:
 def data_check(name: str, root: Root = None, home: Home = HOME, as_json: AsJson = False) -> None:
     """Compare a dataset's files with its card: counts, labels, a sample that reads."""
     from l9.cards import load_card
-    from l9.pipeline import card_root
     from l9.prep.check import check_card
+    from l9.prep.sets import card_root
     from l9.prep.work import new_sandbox
     from l9.progress import say
 
@@ -106,7 +106,8 @@ def prep(
     as_json: AsJson = False,
 ) -> None:
     """Turn a recipe's datasets into stores of shards."""
-    from l9.pipeline import Options, estimate_sets, prepare
+    from l9.pipeline import prepare
+    from l9.prep.sets import Options, estimate_sets
     from l9.progress import say
 
     pipeline = _recipe(recipe, settings, card)
@@ -137,7 +138,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe: prepare its data, train its networks, track everything. Asked again, it continues or answers at once."""
-    from l9.pipeline import Options, run_pipeline
+    from l9.pipeline import run_pipeline
+    from l9.prep.sets import Options
     from l9.progress import say
 
     pipeline = _recipe(recipe, settings, card)

@@ -5,133 +5,17 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from l9.cards import Card, load_card
-from l9.config import Pipeline, Set, Training, Use, with_defaults
-from l9.errors import CardError, RecipeError, UsageError
+from l9.config import Pipeline, Training, Use, with_defaults
+from l9.errors import UsageError
 from l9.evaluate.runs import find_run, weights_of
-from l9.fingerprint import DigestCache, digest, file_digest
-from l9.prep.estimate import estimate
-from l9.prep.plan import Plan, find_objects, make_plan
-from l9.prep.run import PrepCounts, run_plan
-from l9.prep.work import new_sandbox
+from l9.fingerprint import digest, file_digest
+from l9.prep.sets import Options, Prepared, prepare_sets
 from l9.progress import Say
-from l9.sandbox.parent import Sandbox
-from l9.sources.fetch import fetch
 from l9.store.publish import atomic_write
-from l9.store.store import Store
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line adds to a recipe; none of it is part of a key but `overfit` and `init`.
-
-    workers   preparation workers: 0 in process, None one a core
-    tracking  an MLflow server; None: sqlite in home
-    """
-
-    home: Path
-    root: Path | None = None
-    address: str | None = None
-    workers: int | None = None
-    overfit: int = 0
-    init: str | None = None
-    fresh: bool = False
-    rehash: bool = False
-    tracking: str | None = None
-
-    @property
-    def prep_workers(self) -> int:
-        """Workers of a preparation on this machine."""
-        return (os.cpu_count() or 1) if self.workers is None else self.workers
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One set of a recipe, prepared."""
-
-    name: str
-    about: Set
-    card: Card
-    plan: Plan
-    store: Store
-    counts: PrepCounts
-
-    @property
-    def manifest_digest(self) -> str:
-        """sha256 of the store's manifest: which data, exactly."""
-        return self.store.digest
-
-    def report(self) -> dict[str, Any]:
-        """What `l9 prep --json` says of one set."""
-        counts = self.store.manifest["counts"]
-        folder = self.store.path
-        return {"store": str(folder), "manifest": str(folder / "manifest.json"), **{k: counts[k] for k in REPORTED}}
-
-
-REPORTED = ("planned", "done", "quarantined", "rows")
-
-
-# ---------------------------------------------------------------------------------------------- preparation
-
-
-def card_root(card: Card, root: Path | None, home: Path, say: Say) -> Path:
-    """Where a card's files are: the given root, or what `l9 fetch` brings (and says so)."""
-    if root is not None:
-        if not root.is_dir():
-            raise UsageError(f"--root {root}: no such folder; expected the files of '{card.name}'")
-        return root.resolve()
-    if not card.source:
-        raise UsageError(f"'{card.name}' is not fetched by l9 (licence: {card.licence}); give its folder with --root DIR")
-    return fetch(card, home, say)
-
-
-def prepare_sets(pipeline: Pipeline, options: Options, say: Say) -> list[Prepared]:
-    """The store of every set of the recipe, made where it is not there."""
-    with _tools(options) as (sandbox, digests):
-        return [_prepare_set(name, about, pipeline, options, sandbox, digests, say) for name, about in pipeline.sets.items()]
-
-
-@contextmanager
-def _tools(options: Options) -> Iterator[tuple[Sandbox, DigestCache]]:
-    options.home.mkdir(parents=True, exist_ok=True)
-    digests = DigestCache(options.home / "store" / "digests.sqlite", rehash=options.rehash)
-    try:
-        with new_sandbox() as sandbox:
-            yield sandbox, digests
-    finally:
-        digests.close()
-
-
-def _root_for(about: Set, pipeline: Pipeline, options: Options) -> Path | None:
-    return options.root if about.card == next(iter(pipeline.sets.values())).card else None
-
-
-def _prepare_set(name: str, about: Set, pipeline: Pipeline, options: Options, sandbox: Sandbox, digests: DigestCache, say: Say) -> Prepared:
-    card = load_card(about.card)
-    root = card_root(card, _root_for(about, pipeline, options), options.home, say)
-    plan = make_plan(card, about.prep, root, find_objects(card, root, sandbox), digests)
-    if lost := len(set(card.label_rows) - {planned.id for planned in plan.objects}):
-        say(f"{card.name}: {lost:,} objects of {card.labels} are not below {root}; l9 data check {card.name}")
-    store, counts = run_plan(plan, options.home, workers=options.prep_workers, address=options.address, sandbox=sandbox, say=say)
-    return Prepared(name, about, card, plan, store, counts)
-
-
-def estimate_sets(pipeline: Pipeline, options: Options, say: Say) -> list[dict[str, Any]]:
-    """One row a set: what its preparation would cost."""
-    rows = []
-    with _tools(options) as (sandbox, digests):
-        for name, about in pipeline.sets.items():
-            card = load_card(about.card)
-            root = card_root(card, _root_for(about, pipeline, options), options.home, say)
-            found = estimate(card, about.prep, root, workers=options.prep_workers, sandbox=sandbox, digests=digests)
-            rows.append({"set": name, "workers": options.prep_workers, **dataclasses.asdict(found)})
-    return rows
 
 
 def prepare(pipeline: Pipeline, options: Options, say: Say) -> dict[str, Any]:
@@ -147,9 +31,6 @@ def prepare(pipeline: Pipeline, options: Options, say: Say) -> dict[str, Any]:
         tracker = Tracker(options.home, options.tracking, say)
         tracker.log_prep(pipeline.name, pipeline.describe(), reports, seconds)
     return {**first, "seconds": seconds, "recipe": pipeline.name, "sets": reports}
-
-
-# ---------------------------------------------------------------------------------------------- trainings
 
 
 @dataclass(frozen=True)
@@ -216,7 +97,7 @@ def make_jobs(pipeline: Pipeline, prepared: list[Prepared], options: Options) ->
 def _job(pipeline: Pipeline, training: Training, seed: int, sets: dict[str, Prepared], earlier: dict[str, Path], options: Options) -> Job:
     used = [sets[name] for name in dict.fromkeys((*(training.sets or ()), *(training.test or ())))]
     first = used[0]
-    classes = class_names(first)
+    classes = first.classes
     fill = {"classes": list(classes), "up": first.card.axes.up}
     resolved = dataclasses.replace(
         training,
@@ -236,7 +117,7 @@ def _job(pipeline: Pipeline, training: Training, seed: int, sets: dict[str, Prep
         "training": Pipeline("", {}, (resolved,)).describe()["trainings"][0],  # type: ignore[index]
         "train": dataclasses.asdict(pipeline.train),
         "seed": seed,
-        "sets": {one.name: _set_facts(one, class_names(one), options.home) for one in used},
+        "sets": {one.name: _set_facts(one, options.home) for one in used},
         "overfit": options.overfit,
         "up": first.card.axes.up,
         "init": init[0],
@@ -244,22 +125,15 @@ def _job(pipeline: Pipeline, training: Training, seed: int, sets: dict[str, Prep
     return Job(resolved, seed, key, folder, about)
 
 
-def _set_facts(one: Prepared, classes: tuple[str, ...], home: Path) -> dict[str, Any]:
+def _set_facts(one: Prepared, home: Path) -> dict[str, Any]:
     return {
         "store": os.path.relpath(one.store.path, home),
         "manifest": one.manifest_digest,
-        "classes": list(classes),
+        "classes": list(one.classes),
         "fold": one.about.fold,
         "card": one.card.describe() | {"tables": {}},
         "prep": one.about.prep.to_plain(),
     }
-
-
-def class_names(one: Prepared) -> tuple[str, ...]:
-    """The classes a set's samples have: the card's class set, else every label in the store."""
-    if one.about.classes is not None:
-        return one.card.class_names(one.about.classes)
-    return tuple(sorted({planned.label for planned in one.plan.objects if planned.label}))
 
 
 def _init_weights(training: Training, earlier: dict[str, Path], options: Options) -> tuple[str | None, str | None]:
@@ -305,18 +179,3 @@ def gather_metrics(results: list[tuple[str, dict[str, float]]]) -> dict[str, flo
             gathered[f"{name}/std"] = statistics.stdev(seen)
             gathered[f"{name}/n"] = float(len(seen))
     return gathered
-
-
-__all__ = [
-    "CardError",
-    "Options",
-    "RecipeError",
-    "card_root",
-    "class_names",
-    "estimate_sets",
-    "gather_metrics",
-    "make_jobs",
-    "prepare",
-    "prepare_sets",
-    "run_pipeline",
-]

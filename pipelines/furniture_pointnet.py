@@ -17,7 +17,7 @@ pipeline = Pipeline(
         Training(
             Use(Classify, inputs="points", points=1024, votes=12),
             Use(PointNet),
-            Schedule(epochs=150, batch=32, lr=1e-3, curve="cosine", warmup=0.02),
+            Schedule(epochs=60, batch=32, lr=1e-3, curve="cosine", warmup=0.02),
         ),
     ),
 )

@@ -20,7 +20,7 @@ pipeline = Pipeline(
     name="furniture-voxnet",
     sets={"furniture": Set("furniture", grid, classes="furniture19", fold=0)},
     trainings=(
-        Training(Use(Classify, votes=12), Use(VoxNet), Schedule(epochs=300, batch=32, lr=1e-3, curve="cosine", warmup=0.02)),
+        Training(Use(Classify, votes=12), Use(VoxNet), Schedule(epochs=200, batch=32, lr=1e-3, curve="cosine", warmup=0.02)),
         Training(Use(Forest, trees=400), None, name="forest"),
     ),
 )

@@ -12,7 +12,8 @@ from l9.evaluate.predict import predict_file
 from l9.evaluate.runs import find_run, list_runs
 from l9.geometry.solids import SOLIDS
 from l9.models.voxnet import VoxNet
-from l9.pipeline import Options, gather_metrics, prepare, run_pipeline
+from l9.pipeline import gather_metrics, prepare, run_pipeline
+from l9.prep.sets import Options
 from l9.progress import quiet
 from l9.recipe import checked
 from l9.stages import coarse_occupancy, normalise, occupancy

@@ -274,3 +274,15 @@ def test_nothing_is_durable_before_the_first_checkpoint(tmp_path):
     assert list(durable_records(tmp_path, -1)) == []
     _records(tmp_path, 5)
     assert list(durable_records(tmp_path, -1)) == []
+
+
+def test_pages_are_served_on_loopback_only(home, monkeypatch):
+    import l9.track.tracker as tracker
+
+    commands = []
+    monkeypatch.setattr(tracker.subprocess, "run", lambda command, **_: commands.append(command))
+    home.mkdir()
+    tracker.serve(home, None, 5001)
+    command = commands[0]
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--port") + 1] == "5001"

@@ -1,0 +1,133 @@
+"""The sets of a recipe as stores: where their files are, what preparing them costs, and the stores themselves."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from l9.cards import Card, load_card
+from l9.config import Pipeline, Set
+from l9.errors import UsageError
+from l9.fingerprint import DigestCache
+from l9.prep.estimate import estimate
+from l9.prep.plan import Plan, find_objects, make_plan
+from l9.prep.run import PrepCounts, run_plan
+from l9.prep.work import new_sandbox
+from l9.progress import Say
+from l9.sandbox.parent import Sandbox
+from l9.sources.fetch import fetch
+from l9.store.store import Store
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line adds to a recipe; none of it is part of a key but `overfit` and `init`.
+
+    workers   preparation workers: 0 in process, None one a core
+    tracking  an MLflow server; None: sqlite in home
+    """
+
+    home: Path
+    root: Path | None = None
+    address: str | None = None
+    workers: int | None = None
+    overfit: int = 0
+    init: str | None = None
+    fresh: bool = False
+    rehash: bool = False
+    tracking: str | None = None
+
+    @property
+    def prep_workers(self) -> int:
+        """Workers of a preparation on this machine."""
+        return (os.cpu_count() or 1) if self.workers is None else self.workers
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One set of a recipe, prepared."""
+
+    name: str
+    about: Set
+    card: Card
+    plan: Plan
+    store: Store
+    counts: PrepCounts
+
+    @property
+    def manifest_digest(self) -> str:
+        """sha256 of the store's manifest: which data, exactly."""
+        return self.store.digest
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes its samples have: the card's class set, else every label in the store."""
+        if self.about.classes is not None:
+            return self.card.class_names(self.about.classes)
+        return tuple(sorted({planned.label for planned in self.plan.objects if planned.label}))
+
+    def report(self) -> dict[str, Any]:
+        """What `l9 prep --json` says of one set."""
+        counts = self.store.manifest["counts"]
+        folder = self.store.path
+        return {"store": str(folder), "manifest": str(folder / "manifest.json"), **{k: counts[k] for k in REPORTED}}
+
+
+REPORTED = ("planned", "done", "quarantined", "rows")
+
+
+def card_root(card: Card, root: Path | None, home: Path, say: Say) -> Path:
+    """Where a card's files are: the given root, or what `l9 fetch` brings (and says so)."""
+    if root is not None:
+        if not root.is_dir():
+            raise UsageError(f"--root {root}: no such folder; expected the files of '{card.name}'")
+        return root.resolve()
+    if not card.source:
+        raise UsageError(f"'{card.name}' is not fetched by l9 (licence: {card.licence}); give its folder with --root DIR")
+    return fetch(card, home, say)
+
+
+def prepare_sets(pipeline: Pipeline, options: Options, say: Say) -> list[Prepared]:
+    """The store of every set of the recipe, made where it is not there."""
+    with _tools(options) as (sandbox, digests):
+        return [_prepare_set(name, about, pipeline, options, sandbox, digests, say) for name, about in pipeline.sets.items()]
+
+
+@contextmanager
+def _tools(options: Options) -> Iterator[tuple[Sandbox, DigestCache]]:
+    options.home.mkdir(parents=True, exist_ok=True)
+    digests = DigestCache(options.home / "store" / "digests.sqlite", rehash=options.rehash)
+    try:
+        with new_sandbox() as sandbox:
+            yield sandbox, digests
+    finally:
+        digests.close()
+
+
+def _root_for(about: Set, pipeline: Pipeline, options: Options) -> Path | None:
+    return options.root if about.card == next(iter(pipeline.sets.values())).card else None
+
+
+def _prepare_set(name: str, about: Set, pipeline: Pipeline, options: Options, sandbox: Sandbox, digests: DigestCache, say: Say) -> Prepared:
+    card = load_card(about.card)
+    root = card_root(card, _root_for(about, pipeline, options), options.home, say)
+    plan = make_plan(card, about.prep, root, find_objects(card, root, sandbox), digests)
+    if lost := len(set(card.label_rows) - {planned.id for planned in plan.objects}):
+        say(f"{card.name}: {lost:,} objects of {card.labels} are not below {root}; l9 data check {card.name}")
+    store, counts = run_plan(plan, options.home, workers=options.prep_workers, address=options.address, sandbox=sandbox, say=say)
+    return Prepared(name, about, card, plan, store, counts)
+
+
+def estimate_sets(pipeline: Pipeline, options: Options, say: Say) -> list[dict[str, Any]]:
+    """One row a set: what its preparation would cost."""
+    rows = []
+    with _tools(options) as (sandbox, digests):
+        for name, about in pipeline.sets.items():
+            card = load_card(about.card)
+            root = card_root(card, _root_for(about, pipeline, options), options.home, say)
+            found = estimate(card, about.prep, root, workers=options.prep_workers, sandbox=sandbox, digests=digests)
+            rows.append({"set": name, "workers": options.prep_workers, **dataclasses.asdict(found)})
+    return rows
