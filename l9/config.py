@@ -168,7 +168,7 @@ class Pipeline:
 def name_of(target: Callable[..., Any]) -> str:
     """`module:name` of a function or class that workers can import; RecipeError with the cure otherwise."""
     module, name = getattr(target, "__module__", ""), getattr(target, "__qualname__", "")
-    cure = "put it in an installed package, or give its folder with --package DIR"
+    cure = "put it in a package of yours and install that (pip install -e DIR)"
     if not name or name == "<lambda>":
         raise RecipeError(f"{target!r} has no importable name; {cure}")
     if "<locals>" in name or module == "__main__" or module.startswith(RECIPE_MODULE):
