@@ -12,12 +12,11 @@ from typing import Any
 
 import torch
 
-from l9 import errors
 from l9.config import Train
 from l9.errors import L9Error, TrainingError
 from l9.progress import Say
-from l9.store.publish import atomic_write
 from l9.train.assemble import Job
+from l9.train.noted import note_error, raise_noted
 from l9.train.ranks import Ranks
 from l9.train.result import read_result
 from l9.train.worker import train_worker
@@ -91,21 +90,3 @@ def forget(run_dir: Path) -> None:
         (run_dir / name).unlink(missing_ok=True)
     for name in OUR_FOLDERS:
         shutil.rmtree(run_dir / name, ignore_errors=True)
-
-
-def note_error(run_dir: Path, error: L9Error) -> None:
-    """Leave an error of ours where the parent, later attempts and the tracker see it: it would come again, so it is not retried."""
-    facts = {"error": type(error).__name__, "message": str(error)}
-    atomic_write(run_dir / "error.json", json.dumps(facts).encode())
-
-
-def raise_noted(run_dir: Path) -> None:
-    """Raise the error that a worker noted, if one did."""
-    path = run_dir / "error.json"
-    if not path.is_file():
-        return
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    kind = getattr(errors, str(facts.get("error")), TrainingError)
-    if kind in (errors.RefusedObject, errors.SandboxError) or not (isinstance(kind, type) and issubclass(kind, L9Error)):
-        kind = TrainingError  # the first two take a reason and a detail, not one line
-    raise kind(str(facts.get("message")))

@@ -16,6 +16,7 @@ from l9.errors import L9Error, TrainingError
 from l9.progress import Say, quiet
 from l9.session import ray_session
 from l9.train.assemble import Job
+from l9.train.noted import note_error
 from l9.train.ranks import Ranks
 
 RESTARTS = 3  # of the whole group, for deaths of workers and machines; errors of ours are not retried
@@ -82,7 +83,6 @@ def run_rank(job: Job, ranks: Ranks) -> None:
 
     An error of ours would only come again: it is noted, and the next attempt ends at once.
     """
-    from l9.train.fit import note_error
     from l9.train.worker import train_worker
 
     run_dir = Path(job["run_dir"])
