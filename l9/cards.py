@@ -6,6 +6,7 @@ A card is found by name in `datasets/` of the working directory, then among the 
 import csv
 import dataclasses
 import difflib
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +14,15 @@ from typing import Any
 
 import yaml
 
-from l9.errors import CardError
-from l9.fingerprint import Json, digest
+from l9.config import FOLDS
+from l9.errors import CardError, UsageError
+from l9.fingerprint import Json, plain
 from l9.shipped import shipped
 from l9.typed import from_plain
 
 AXES = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
+NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"  # a card's name becomes the name of folders
+TABLES = {"labels": ("id", "class"), "known_bad": ("id",)}  # csv files beside a card, and the columns each must have
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class Card:
     classes     name -> list of class names, or {"at_least": n} for every class with n objects or more
     unlabelled  the class name that stands for "no label" ("other")
     counts      what `l9 data check` expects
-    labels      csv beside the card with columns id, class, fold
+    labels      csv beside the card with columns id, class, and fold (0..4, or empty) where objects have folds
+    known_bad   csv beside the card with columns id, reason: objects that go straight to quarantine
     parameters  arguments handed to the reader's `find` and `read`
     """
 
@@ -86,11 +91,6 @@ class Card:
         """The whole card, its tables included, as plain JSON: what travels with a submitted job."""
         return dataclasses.asdict(self)
 
-    @property
-    def key(self) -> str:
-        """sha256 of everything the card says."""
-        return digest(self.describe())
-
 
 def card_names() -> list[str]:
     """Names of every card that can be found, sorted."""
@@ -105,7 +105,7 @@ def load_card(name: str) -> Card:
         raise CardError(f"no card '{name}'; known: {', '.join(near)}.  l9 data list")
     try:
         text = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise CardError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
     if not isinstance(text, dict):
         raise CardError(f"{path}: expected a mapping of fields")
@@ -114,7 +114,12 @@ def load_card(name: str) -> Card:
 
 def card_from_plain(value: dict[str, Any], where: str) -> Card:
     """A card from plain values, checked; `where` names the file in errors."""
-    card = from_plain(Card, value, where, CardError)
+    try:
+        card = from_plain(Card, plain(value, where), where, CardError)
+    except (UsageError, RecursionError) as error:
+        raise error if isinstance(error, CardError) else CardError(str(error)) from error
+    if not re.fullmatch(NAME, card.name):
+        raise CardError(f"{where}: name is '{card.name}'; expected letters, digits, '.', '_' and '-', the first a letter or digit")
     if card.axes.up not in AXES:
         raise CardError(f"{where}: axes.up is '{card.axes.up}'; expected one of {' '.join(AXES)}.  See docs/add-a-dataset.md#axes")
     if card.axes.front not in AXES:
@@ -123,22 +128,46 @@ def card_from_plain(value: dict[str, Any], where: str) -> Card:
         raise CardError(f"{where}: shards is {card.shards}; expected a power of two")
     if ":" not in card.reader:
         raise CardError(f"{where}: reader is '{card.reader}'; expected module:function")
+    for name, rule in card.classes.items():
+        _check_class_rule(rule, f"{where}: classes.{name}")
     return card
+
+
+def _check_class_rule(rule: Any, where: str) -> None:
+    listed = isinstance(rule, list) and all(isinstance(name, str) for name in rule)
+    counted = isinstance(rule, dict) and list(rule) == ["at_least"] and type(rule["at_least"]) is int
+    if not listed and not counted:
+        raise CardError(f"{where} is {rule!r}; expected a list of names (text), or {{at_least: n}}")
 
 
 def _tables(path: Path, text: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
     tables: dict[str, list[dict[str, str]]] = {}
-    for name in ("labels", "known_bad"):
+    for name, needed in TABLES.items():
         if not text.get(name):
             continue
         beside = path.parent / str(text[name])
         try:
-            with beside.open(newline="", encoding="utf-8") as stream:
-                tables[name] = [dict(row) for row in csv.DictReader(stream)]
-        except (OSError, csv.Error, UnicodeDecodeError) as error:
+            tables[name] = _table(beside, needed)
+        except (OSError, csv.Error, ValueError) as error:
             raise CardError(f"{path}: {name} names {beside}, which cannot be read: {error}") from error
-        identities = [row.get("id", "") for row in tables[name]]
-        if len(set(identities)) != len(identities):
-            twice = next(i for i in identities if identities.count(i) > 1)
-            raise CardError(f"{beside}: id '{twice}' stands twice; expected each object once")
     return tables
+
+
+def _table(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
+    """The rows of a csv file, checked; CardError names the file and the line."""
+    rows: dict[str, dict[str, str]] = {}
+    with path.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        columns = list(reader.fieldnames or ())
+        if lacking := [name for name in needed if name not in columns]:
+            raise CardError(f"{path}: its columns are {columns}; expected {' and '.join(lacking)} among them")
+        for row in reader:
+            where = f"{path}: line {reader.line_num}"
+            if None in row or None in row.values():
+                raise CardError(f"{where}: expected {len(columns)} values, one for each of {', '.join(columns)}")
+            if row["id"] in rows:
+                raise CardError(f"{where}: id '{row['id']}' stands twice; expected each object once")
+            if row.get("fold", "") not in ("", *map(str, range(FOLDS))):
+                raise CardError(f"{where}: fold is '{row['fold']}'; expected 0..{FOLDS - 1} or empty")
+            rows[row["id"]] = row
+    return list(rows.values())

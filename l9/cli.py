@@ -36,8 +36,17 @@ HOME = Path("l9-home")
 INTERRUPTED = 130  # what the parser makes of Ctrl-C
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from l9 import __version__
+
+        print(f"l9 {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def every_verb(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and end.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback where something fails.")] = False,
 ) -> None:
     """Options before the verb."""
@@ -85,9 +94,10 @@ def data_check(name: str, root: Root = None, home: Home = HOME, as_json: AsJson 
         check = check_card(card, card_root(card, root, home.resolve(), say), sandbox)
     for problem in [*check.problems, *check.refused]:
         say(f"l9: {name}: {problem}")
-    text = f"{name}: {check.objects:,} objects, {check.labelled:,} labelled, {check.read} read; {len(check.problems)} problems"
+    wrong = len(check.problems) + len(check.refused)
+    text = f"{name}: {check.objects:,} objects, {check.labelled:,} labelled, {check.read} read; {wrong} problems"
     _answer({"card": name, **vars(check)}, as_json, text)
-    if check.problems:
+    if wrong:
         raise typer.Exit(1)
 
 
@@ -99,7 +109,7 @@ def prep(
     root: Root = None,
     address: Address = None,
     workers: Workers = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Print objects, bytes and hours from a 1 % sample; write nothing.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print objects, bytes and hours from a 1 % sample; make no store.")] = False,
     rehash: Rehash = False,
     tracking: Tracking = None,
     home: Home = HOME,
@@ -207,7 +217,7 @@ def show(recipe: str, settings: Settings = [], card: CardName = None, as_json: A
 
 
 @app.command()
-def ui(port: int = 5000, home: Home = HOME, tracking: Tracking = None) -> None:
+def ui(port: Annotated[int, typer.Option(min=1, max=65535)] = 5000, home: Home = HOME, tracking: Tracking = None) -> None:
     """Serve MLflow's pages on loopback until Ctrl-C."""
     from l9.track import serve
 
@@ -260,6 +270,9 @@ def _end_of(error: Exception) -> int:
     if isinstance(error, L9Error):
         return _say_and_end(str(error), error.exit_code)
     wrong_words = getattr(error, "format_message", None)
+    if wrong_words is not None and type(error).__name__ == "NoArgsIsHelpError":
+        print(wrong_words(), file=sys.stderr)  # the whole help, as it stands
+        return 2
     if wrong_words is not None:  # the command-line parser's own usage errors
         return _say_and_end(f"{wrong_words()}  l9 --help", 2)
     if isinstance(error, OSError) and error.strerror:

@@ -17,6 +17,7 @@ from l9.fingerprint import Json, plain
 from l9.typed import from_plain, to_plain, wrong
 
 FILLED = ("classes", "up")  # arguments that a card fills where a recipe leaves them out
+FOLDS = 5  # cards number their folds 0 to 4
 RECIPE_MODULE = "l9_recipe_"  # the name a recipe file is imported under; nothing in it can be imported on a worker
 
 
@@ -78,6 +79,10 @@ class Set:
     classes: str | None = None
     fold: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.fold is not None and not 0 <= self.fold < FOLDS:
+            raise RecipeError(f"Set: fold is {self.fold}; expected 0 to {FOLDS - 1}")
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -113,6 +118,8 @@ class Schedule:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise RecipeError(f"Schedule: {name} is {value}; expected at least 1")
+        if self.lr is not None and not self.lr > 0:
+            raise RecipeError(f"Schedule: lr is {self.lr}; expected a rate above 0")
         if not 0 <= self.warmup <= 1:
             raise RecipeError(f"Schedule: warmup is {self.warmup}; expected a share between 0 and 1")
 
@@ -146,6 +153,13 @@ class Train:
     workers: int | tuple[int, int] = 0
     gpus: Literal["auto"] | int = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def __post_init__(self) -> None:
+        fewest, most = (self.workers, self.workers) if isinstance(self.workers, int) else self.workers
+        if not 0 <= fewest <= most or (fewest == 0 and most > 0):
+            raise RecipeError(f"Train: workers is {self.workers}; expected 0, a number, or (min, max) from 1 on")
+        if self.gpus != "auto" and self.gpus < 0:
+            raise RecipeError(f"Train: gpus is {self.gpus}; expected 'auto' or a number from 0 on")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Equal values give equal text: keys sorted, no white space, floats by their short
 form (a function, a set, NaN) is refused, never guessed by its `repr`.
 """
 
+import contextlib
 import hashlib
 import json
 import math
@@ -17,6 +18,12 @@ from l9.errors import UsageError
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """A plain value: what JSON can hold."""
 
+LOCK_SECONDS = 5  # waited for other processes, which hold the digest cache for milliseconds
+SET_UP = (
+    "PRAGMA journal_mode=TRUNCATE",  # not WAL, whose shared memory no network share has
+    "PRAGMA synchronous=OFF",  # what a power cut damages is begun anew
+    "CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT, sha256 TEXT)",
+)
 CHUNK = 1 << 20  # bytes read at a time: 1 MiB keeps memory flat and the disk busy
 
 
@@ -29,8 +36,9 @@ def plain(value: Any, where: str = "value") -> Any:
             raise UsageError(f"{where} is {value}; expected a finite number")
         return value
     if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise UsageError(f"{where} has a key that is not a string")
+        for key in value:
+            if not isinstance(key, str):
+                raise UsageError(f"{where} has the key {key!r}; expected keys that are text")
         return {key: plain(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [plain(item, f"{where}[{number}]") for number, item in enumerate(value)]
@@ -59,29 +67,57 @@ def file_digest(path: Path) -> str:
 class DigestCache:
     """sha256 of files, remembered by (path, size, mtime in ns, inode) in a small sqlite file.
 
+    It only saves time, so it stops nobody: a damaged file is renamed to `<name>.broken` and a new one begun; where sqlite cannot
+    work (locked for long, read-only, a share without locks) files are hashed without remembering.
     `rehash=True` reads every file again, for file systems whose times cannot be trusted.
     """
 
     def __init__(self, path: Path, *, rehash: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._rehash = rehash
-        self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS digests (path TEXT PRIMARY KEY, size INT, mtime_ns INT, inode INT, sha256 TEXT)"
-        )
+        self._path, self._rehash = path, rehash
+        self._connection: sqlite3.Connection | None = None
+        self._begin()
 
     def of(self, path: Path) -> str:
         """sha256 of `path`: from the cache if nothing about the file has changed, else read now."""
         state = path.stat()
         stamp = (state.st_size, state.st_mtime_ns, state.st_ino)
-        row = self._connection.execute("SELECT size, mtime_ns, inode, sha256 FROM digests WHERE path = ?", (str(path),)).fetchone()
+        row = self._ask("SELECT size, mtime_ns, inode, sha256 FROM digests WHERE path = ?", str(path))
         if row is not None and row[:3] == stamp and not self._rehash:
             return str(row[3])
         sha256 = file_digest(path)
-        self._connection.execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", (str(path), *stamp, sha256))
+        self._ask("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", str(path), *stamp, sha256)
         return sha256
 
     def close(self) -> None:
         """Let go of the sqlite file."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _begin(self, *, anew: bool = False) -> None:
+        """Open the file, empty if `anew`; what is there already moves out of the way then."""
+        if anew:
+            with contextlib.suppress(FileNotFoundError):  # another process has just moved it
+                self._path.replace(self._path.with_name(f"{self._path.name}.broken"))
+        try:
+            self._connection = sqlite3.connect(self._path, timeout=LOCK_SECONDS, isolation_level=None)
+        except sqlite3.OperationalError:
+            return
+        for statement in SET_UP:
+            self._ask(statement, mend=not anew)
+
+    def _ask(self, statement: str, *values: str | int, mend: bool = True) -> tuple[Any, ...] | None:
+        """The first row of the answer; None where there is none, or nothing is remembered."""
+        if self._connection is None:
+            return None
+        try:
+            row: tuple[Any, ...] | None = self._connection.execute(statement, values).fetchone()
+            return row
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.ProgrammingError):  # a mistake of the caller, such as another thread
+                raise
+            self.close()
+            self._connection = None
+            if mend and not isinstance(error, sqlite3.OperationalError):  # damaged: what is locked or out of reach stays where it is
+                self._begin(anew=True)
+            return None

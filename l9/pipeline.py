@@ -11,11 +11,12 @@ from typing import Any
 
 from l9.config import Pipeline, Training, Use, with_defaults
 from l9.errors import UsageError
-from l9.evaluate.runs import find_run, weights_of
+from l9.evaluate.runs import find_run, mlflow_id, weights_of
 from l9.fingerprint import digest, file_digest
 from l9.prep.sets import Options, Prepared, prepare_sets
 from l9.progress import Say
 from l9.store.publish import atomic_write
+from l9.typed import to_plain
 
 
 def prepare(pipeline: Pipeline, options: Options, say: Say) -> dict[str, Any]:
@@ -27,8 +28,9 @@ def prepare(pipeline: Pipeline, options: Options, say: Say) -> dict[str, Any]:
     reports = {one.name: one.report() for one in prepared}
     first = next(iter(reports.values()))
     seconds = round(time.monotonic() - start, 3)
+    tracker = Tracker(options.home, options.tracking, say)
+    tracker.catch_up()
     if any(one.counts.made for one in prepared):
-        tracker = Tracker(options.home, options.tracking, say)
         tracker.log_prep(pipeline.name, pipeline.describe(), reports, seconds)
     return {**first, "seconds": seconds, "recipe": pipeline.name, "sets": reports}
 
@@ -54,11 +56,12 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
     key = digest([pipeline.name, [one.manifest_digest for one in prepared], [job.key for job in jobs]])
     folder = options.home / "runs" / f"{pipeline.name}-{key[:12]}"
     finished = folder / "run.json"
-    if finished.is_file() and not options.fresh:
-        say(f"{folder.name} is finished: nothing to do (--fresh trains again)")
-        return {**json.loads(finished.read_text()), "seconds": round(time.monotonic() - start, 3)}
     tracker = Tracker(options.home, options.tracking, say)
     tracker.catch_up()
+    if finished.is_file() and not options.fresh:
+        say(f"{folder.name} is finished: nothing to do (--fresh trains again)")
+        return {**_stored(finished), "seconds": round(time.monotonic() - start, 3)}
+    finished.unlink(missing_ok=True)
     with tracker.run(folder, pipeline.name, pipeline.describe(), {one.name: one.report() for one in prepared}) as run_id:
         results = [_train(job, pipeline, options, tracker, say) for job in jobs]
         metrics = gather_metrics([(job.training.name, result["metrics"]) for job, result in zip(jobs, results, strict=True)])
@@ -81,6 +84,12 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
     return report
 
 
+def _stored(path: Path) -> dict[str, Any]:
+    """The report of a finished run, with the id that MLflow gave it since, if it was away then."""
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return {**report, "run_id": mlflow_id(path.parent) or report["run_id"]}
+
+
 def make_jobs(pipeline: Pipeline, prepared: list[Prepared], options: Options) -> list[Job]:
     """Every training for every seed, with its key: settings, data and versions, and nothing else."""
     sets = {one.name: one for one in prepared}
@@ -95,10 +104,10 @@ def make_jobs(pipeline: Pipeline, prepared: list[Prepared], options: Options) ->
 
 
 def _job(pipeline: Pipeline, training: Training, seed: int, sets: dict[str, Prepared], earlier: dict[str, Path], options: Options) -> Job:
-    used = [sets[name] for name in dict.fromkeys((*(training.sets or ()), *(training.test or ())))]
-    first = used[0]
-    classes = first.classes
-    fill = {"classes": list(classes), "up": first.card.axes.up}
+    learnt = [sets[name] for name in training.sets or ()]
+    used = list({one.name: one for one in (*learnt, *(sets[name] for name in training.test or ()))}.values())
+    up = used[0].card.axes.up
+    fill: dict[str, Any] = {"classes": merged_classes(learnt), "up": up}
     resolved = dataclasses.replace(
         training,
         task=with_defaults(training.task, fill=fill),
@@ -107,22 +116,31 @@ def _job(pipeline: Pipeline, training: Training, seed: int, sets: dict[str, Prep
     )
     init = _init_weights(resolved, earlier, options)
     train = {name: value for name, value in dataclasses.asdict(pipeline.train).items() if name != "gpus"}
-    data = {one.name: [one.manifest_digest, one.about.classes, one.about.fold] for one in used}
-    key = digest([Pipeline("", {}, (resolved,)).describe()["trainings"], data, seed, train, _versions(resolved), options.overfit, init[1]])
+    data = {one.name: [one.manifest_digest, list(one.classes), one.about.fold] for one in used}
+    settings = to_plain(dataclasses.replace(resolved, init=None))  # weights are known by their bytes, not by how they were named
+    key = digest([settings, data, seed, train, _versions(resolved), options.overfit, init[1]])
     folder = options.home / "runs" / f"{pipeline.name}{'-' if training.name else ''}{training.name}-s{seed}-{key[:12]}"
     about = {
         "kind": "training",
         "recipe": pipeline.name,
         "key": key,
-        "training": Pipeline("", {}, (resolved,)).describe()["trainings"][0],  # type: ignore[index]
+        "training": to_plain(resolved),
         "train": dataclasses.asdict(pipeline.train),
         "seed": seed,
         "sets": {one.name: _set_facts(one, options.home) for one in used},
         "overfit": options.overfit,
-        "up": first.card.axes.up,
+        "up": up,
         "init": init[0],
     }
     return Job(resolved, seed, key, folder, about)
+
+
+def merged_classes(learnt: list[Prepared]) -> list[str]:
+    """The classes of sets learnt together: as they stand where all agree, else merged and sorted (as `Samples.concat` does)."""
+    first = learnt[0].classes
+    if all(one.classes == first for one in learnt):
+        return list(first)
+    return sorted({name for one in learnt for name in one.classes})
 
 
 def _set_facts(one: Prepared, home: Path) -> dict[str, Any]:

@@ -7,13 +7,14 @@ import dataclasses
 import difflib
 import importlib.util
 import json
+import re
 import sys
 import types
 import typing
 from pathlib import Path
 from typing import Any
 
-from l9.config import RECIPE_MODULE, Pipeline, Prep, Training, with_defaults
+from l9.config import FILLED, RECIPE_MODULE, Pipeline, Prep, Training, with_defaults
 from l9.errors import L9Error, RecipeError
 from l9.shipped import shipped
 from l9.typed import from_plain
@@ -69,7 +70,7 @@ def _from_python(path: Path) -> Pipeline:
 
 
 def _line_in(error: Exception, path: Path) -> str:
-    lines = [frame.tb_lineno for frame in _frames(error) if frame.tb_frame.f_code.co_filename == str(path)]
+    lines = [frame.tb_lineno for frame in _frames(error) if Path(frame.tb_frame.f_code.co_filename).resolve() == path.resolve()]
     return f":{lines[-1]}" if lines else ""
 
 
@@ -81,6 +82,9 @@ def _frames(error: Exception) -> list[types.TracebackType]:
     return frames
 
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
 def checked(pipeline: Pipeline) -> Pipeline:
     """The recipe with every default spelled out; RecipeError on names that do not match each other."""
     if not pipeline.sets:
@@ -88,8 +92,11 @@ def checked(pipeline: Pipeline) -> Pipeline:
     names = [training.name for training in pipeline.trainings]
     if len(set(names)) != len(names):
         raise RecipeError(f"{pipeline.name}: two trainings are called '{max(names, key=names.count)}'; names are unique")
-    if not pipeline.seeds or len(set(pipeline.seeds)) != len(pipeline.seeds):
-        raise RecipeError(f"{pipeline.name}: seeds is {list(pipeline.seeds)}; expected different whole numbers")
+    if not pipeline.seeds or len(set(pipeline.seeds)) != len(pipeline.seeds) or min(pipeline.seeds) < 0:
+        raise RecipeError(f"{pipeline.name}: seeds is {list(pipeline.seeds)}; expected different whole numbers from 0 on")
+    for name in (pipeline.name, *pipeline.sets, *filter(None, names)):
+        if not NAME.fullmatch(name):
+            raise RecipeError(f"'{name}' cannot be a name: it becomes part of a folder's; expected letters, digits, '.', '_' and '-'")
     sets = {name: dataclasses.replace(s, prep=_checked_prep(s.prep, f"sets.{name}")) for name, s in pipeline.sets.items()}
     trainings = tuple(_checked_training(training, pipeline) for training in pipeline.trainings)
     return dataclasses.replace(pipeline, sets=sets, trainings=trainings)
@@ -138,13 +145,21 @@ def override(pipeline: Pipeline, settings: list[str]) -> Pipeline:
 
 
 def _assign(node: Any, parts: list[str], new: Any, path: str) -> None:
+    """Set `new` at the path below `node`. Below a `*` members without such a place are passed over, unless none has it."""
     head, rest = parts[0], parts[1:]
-    for key in _keys(node, head, path):
-        container = node["arguments"] if _is_use(node) and key in node["arguments"] else node
-        if rest:
-            _assign(container[key], rest, new, path)
-        else:
-            container[key] = new
+    refused: list[RecipeError] = []
+    keys = _keys(node, head, path)
+    for key in keys:
+        container = node["arguments"] if _is_use(node) and key not in node else node
+        try:
+            if rest:
+                _assign(container[key], rest, new, path)
+            else:
+                container[key] = new
+        except RecipeError as error:
+            refused.append(error)
+    if refused and len(refused) == len(keys):
+        raise refused[0]
 
 
 def _is_use(node: Any) -> bool:
@@ -153,25 +168,25 @@ def _is_use(node: Any) -> bool:
 
 def _keys(node: Any, head: str, path: str) -> list[Any]:
     if isinstance(node, list):
-        names = [str(item.get("name", "")) or str(n) for n, item in enumerate(node) if isinstance(item, dict)]
-        named = [n for n, item in enumerate(node) if isinstance(item, dict) and (head == item.get("name") or _stage_name(item) == head)]
-        numbered = [int(head)] if head.isdigit() and int(head) < len(node) else []
-        found: list[Any] = list(range(len(node))) if head == "*" else named or numbered
-        choices = [*names, *filter(None, (_stage_name(item) for item in node)), "*"]
+        found, choices = _places_in_list(node, head)
     elif isinstance(node, dict):
-        # an argument left out so far may be set too: its signature is checked afterwards
-        inside = {**node, **node["arguments"]} if _is_use(node) else node
-        found = list(inside) if head == "*" else [head] if head in inside else []
-        if not found and _is_use(node):
-            node["arguments"][head] = None
-            found = [head]
-        choices = [*inside, "*"]
+        # arguments that a card fills may be set though they are not there yet
+        choices = [*node["arguments"], *FILLED, "target"] if _is_use(node) else list(node)
+        found = choices if head == "*" else [head] if head in choices else []
     else:
         found, choices = [], []
     if not found:
         near = difflib.get_close_matches(head, choices, 3) or choices
         raise RecipeError(f"--set {path}: nothing is called '{head}' there; near: {', '.join(near) or 'nothing'}")
     return found
+
+
+def _places_in_list(node: list[Any], head: str) -> tuple[list[Any], list[str]]:
+    names = [str(item.get("name") or _stage_name(item) or n) if isinstance(item, dict) else str(n) for n, item in enumerate(node)]
+    if head == "*":
+        return list(range(len(node))), names
+    named = [n for n, name in enumerate(names) if name == head]
+    return named or [n for n in range(len(node)) if str(n) == head], [*names, "*"]
 
 
 def _stage_name(item: Any) -> str:

@@ -25,7 +25,7 @@ def ray_session(address: str | None, *, cpus: int) -> Iterator[None]:
 
     raises  UsageError where the address does not answer
     """
-    _environment()
+    _environment(address)
     import ray
 
     if ray.is_initialized():
@@ -56,10 +56,11 @@ def ray_session(address: str | None, *, cpus: int) -> Iterator[None]:
             folder.cleanup()
 
 
-def _environment() -> None:
+def _environment(address: str | None) -> None:
+    """What Ray reads from the environment. A cluster's own token, from the environment or Ray's file, is left alone."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "300")  # 60 s is too little for a laptop that imports torch twice
-    if "RAY_AUTH_MODE" not in os.environ:
+    if address is None and "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 

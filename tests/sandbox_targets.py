@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from l9.errors import RefusedObject, UsageError
+from l9.errors import RefusedObject, ShapeError, UsageError
 from l9.sandbox.contract import Answer
 
 kept = []
@@ -104,6 +104,27 @@ def write_much(files):
 def open_many(files):
     held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1000)]
     return Answer(len(held))
+
+
+def fail(files, *, number):
+    raise OSError(number, os.strerror(number))
+
+
+def lack(files):
+    import no_such_package  # noqa: F401
+
+
+def lack_memory(files):
+    raise ImportError("libfoo.so: failed to map segment from shared object")
+
+
+def break_own_column(files):
+    raise ShapeError("column size has shape (3,); got (2,)")
+
+
+def mumble(files):
+    os.write(2, b"x" * 100_000 + b"\n")
+    return Answer()
 
 
 def once_wrong(files, *, marker):

@@ -1,15 +1,17 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from toys import Label, Plain
 
-from l9.errors import TrainingError
+from l9.errors import StoreError, TrainingError
 from l9.tasks.contract import Player
 from l9.train.checkpoints import Progress, copy_by_name, latest, load_tensors, restore, write_checkpoint
+from l9.train.noted import note_error
 from l9.train.optimizers import movers_of
-from l9.train.records import Records, cut_back
+from l9.train.records import Records, cut_back, last_loss
 
 
 def _made(optimizer="adam", steps=2):
@@ -187,3 +189,54 @@ def test_a_record_that_is_not_a_number_is_refused(tmp_path):
     with pytest.raises(ValueError):
         records.add({"step": 0, "loss": float("nan")})
     records.close()
+
+
+def _on_a_full_disk(folder):
+    records = Records(folder, 0)
+    records._stream.close()
+    records._stream = Path("/dev/full").open("w")  # noqa: SIM115
+    records.add({"step": 0, "loss": 1.0})
+    return records
+
+
+def test_a_full_disk_is_named_by_flush_and_close(tmp_path):
+    records = _on_a_full_disk(tmp_path)
+    for write in (records.flush, records.close):
+        with pytest.raises(StoreError, match="no space left on the disk"):
+            write()
+    assert records._stream.closed
+
+
+def test_closing_on_a_full_disk_does_not_hide_the_first_error(tmp_path):
+    with pytest.raises(TrainingError, match="first"), _on_a_full_disk(tmp_path):
+        raise TrainingError("first")
+    with pytest.raises(StoreError, match="no space left"), _on_a_full_disk(tmp_path):
+        pass
+
+
+def test_noting_an_error_on_a_full_disk_does_not_hide_it(tmp_path, monkeypatch):
+    def full(path, content):
+        raise StoreError("no space left on the disk")
+
+    monkeypatch.setattr("l9.train.noted.atomic_write", full)
+    note_error(tmp_path, TrainingError("first"))
+    assert not (tmp_path / "error.json").exists()
+
+
+def test_the_precision_is_stored(tmp_path):
+    task, model, movers = _made()
+    folder = write_checkpoint(tmp_path, Progress(1, 0, 1), model, movers, task, "bfloat16")
+    assert latest(tmp_path).precision == "bfloat16"
+    state = json.loads((folder / "state.json").read_text())
+    (folder / "state.json").write_text(json.dumps({**state, "precision": "float8"}))
+    assert latest(tmp_path) is None
+    del state["precision"]
+    (folder / "state.json").write_text(json.dumps(state))
+    assert latest(tmp_path).precision is None
+
+
+def test_the_last_loss_is_read_from_the_records(tmp_path):
+    with Records(tmp_path, 0) as records:
+        for step in range(3):
+            records.add({"step": step, "loss": 3.0 - step})
+    assert last_loss(tmp_path) == 1.0

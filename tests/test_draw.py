@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from l9.draw.confusion import confusion_picture
-from l9.draw.curves import curves_picture
 from l9.draw.grid import sample_grid
 from l9.draw.png import write_png
 from l9.draw.splat import splat_points, splat_voxels
@@ -147,19 +146,6 @@ def test_confusion_survives_hostile_and_many_class_names():
     assert max(many.shape) < 3000
     with pytest.raises(ShapeError, match="2 classes and 3 names"):
         confusion_picture(np.eye(2, dtype=np.int64), ("a", "b", "c"))
-
-
-def test_curves_fall_when_the_loss_falls():
-    steps = np.arange(50.0)
-    pixels = curves_picture({"_loss $x$": (steps, np.exp(-steps / 10))}, logarithmic=True)
-    rows, columns = np.nonzero((pixels == (31, 119, 180)).all(axis=-1))  # matplotlib's first colour
-    left, right = columns < np.quantile(columns, 0.2), columns > np.quantile(columns, 0.7)
-    assert rows[left].mean() + 50 < rows[right].mean()
-
-
-def test_curves_refuse_lengths_that_differ():
-    with pytest.raises(ShapeError, match="curve loss"):
-        curves_picture({"loss": (np.arange(3.0), np.arange(4.0))})
 
 
 def test_png_holds_the_pixels_and_repeats_its_bytes(tmp_path):

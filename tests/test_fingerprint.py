@@ -1,11 +1,14 @@
 """Canonical JSON, digests of files, and their cache."""
 
 import os
+import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from l9 import fingerprint
 from l9.errors import UsageError
 from l9.fingerprint import DigestCache, canonical, digest, file_digest
 
@@ -62,3 +65,60 @@ def test_rehash_distrusts_the_file_system(tmp_path):
     rehashing = DigestCache(tmp_path / "digests.sqlite", rehash=True)
     assert rehashing.of(path) == file_digest(path) != old
     rehashing.close()
+
+
+def _remembers(place, path):
+    """Does a new cache answer from memory? The file changes in a way that its size and times do not show."""
+    stamp = path.stat().st_mtime_ns
+    with closing(DigestCache(place)) as cache:
+        before = cache.of(path)
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(stamp, stamp))
+    with closing(DigestCache(place)) as cache:
+        return cache.of(path) == before
+
+
+@pytest.mark.parametrize("damage", [lambda whole: b"no database" * 999, lambda whole: whole[:100] + b"\xff" * (len(whole) - 100)])
+def test_a_damaged_cache_is_moved_away_and_begun_anew(tmp_path, damage):
+    path, place = tmp_path / "file", tmp_path / "digests.sqlite"
+    path.write_bytes(b"one")
+    assert _remembers(place, path)
+    damaged = damage(place.read_bytes())
+    place.write_bytes(damaged)
+    assert _remembers(place, path)
+    assert (tmp_path / "digests.sqlite.broken").read_bytes() == damaged
+
+
+def test_damage_that_shows_later_is_mended_too(tmp_path):
+    path, place = tmp_path / "file", tmp_path / "digests.sqlite"
+    path.write_bytes(b"one")
+    with closing(DigestCache(place)) as cache:
+        place.write_bytes(b"\xff" * place.stat().st_size)
+        assert cache.of(path) == file_digest(path)
+    assert (tmp_path / "digests.sqlite.broken").exists() and _remembers(place, path)
+
+
+def test_a_locked_cache_is_done_without(tmp_path, monkeypatch):
+    path, place = tmp_path / "file", tmp_path / "digests.sqlite"
+    path.write_bytes(b"one")
+    monkeypatch.setattr(fingerprint, "LOCK_SECONDS", 0)
+    assert _remembers(place, path)
+    holder = sqlite3.connect(place, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    assert not _remembers(place, path)
+    holder.close()
+    assert [one.name for one in tmp_path.glob("digests*") if "broken" in one.name] == []
+    assert _remembers(place, path)
+
+
+def test_a_cache_that_cannot_be_opened_is_done_without(tmp_path):
+    (tmp_path / "digests.sqlite").mkdir()
+    (tmp_path / "file").write_bytes(b"one")
+    assert not _remembers(tmp_path / "digests.sqlite", tmp_path / "file")
+
+
+def test_the_cache_needs_no_shared_memory(tmp_path):
+    with closing(DigestCache(tmp_path / "digests.sqlite")):
+        with sqlite3.connect(tmp_path / "digests.sqlite") as other:
+            assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)  # what a connection of its own has by default
+        other.close()

@@ -75,11 +75,12 @@ def test_a_root_that_is_not_there_is_named(tmp_path, sandbox):
         sandbox.call("l9.readers.process:find_objects", {"reader": READER, "root": str(tmp_path / "absent"), "parameters": {}})
 
 
-def test_a_name_that_is_no_text_is_refused(tmp_path, sandbox):
+def test_a_name_that_is_no_text_goes_to_quarantine_under_an_escaped_id(tmp_path, sandbox):
     (tmp_path / "chair").mkdir()
     os.close(os.open(os.fsencode(tmp_path) + b"/chair/\xff.obj", os.O_CREAT))
-    with pytest.raises(RefusedObject, match=r"file-name: .*udcff.obj"):
-        sandbox.call("l9.readers.process:find_objects", {"reader": READER, "root": str(tmp_path), "parameters": {}})
+    (found,) = sandbox.call("l9.readers.process:find_objects", {"reader": READER, "root": str(tmp_path), "parameters": {}}).value
+    assert found["id"] == "chair/\\udcff.obj"
+    assert found["facts"]["refuse"][0] == "file-name"
 
 
 def test_an_id_that_stands_twice_is_named(tmp_path, monkeypatch):

@@ -1,21 +1,31 @@
 """Preparation as a whole: keys before work, every object done or quarantined, nothing done twice, with and without Ray."""
 
+import dataclasses
+import errno
 import hashlib
+import io
+import json
+import os
 import shutil
 
+import numpy as np
 import pytest
 
 from l9.cards import load_card
 from l9.config import Prep, Use
-from l9.errors import L9Error, StoreError, UsageError
+from l9.errors import L9Error, ShapeError, StoreError, UsageError
 from l9.fingerprint import DigestCache
 from l9.prep.check import check_card
 from l9.prep.estimate import estimate
 from l9.prep.plan import find_objects, make_plan
 from l9.prep.run import run_plan
-from l9.prep.work import new_sandbox
+from l9.prep.work import make_shard, new_sandbox, shard_work
 from l9.progress import quiet
+from l9.readers.meshes import read_mesh
 from l9.stages import normalise, occupancy, surface_points
+from l9.stages.contract import yields
+from l9.stages.process import process_object
+from l9.store.columns import Column
 
 BOX = """v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 0 0 1\nv 1 0 1\nv 1 1 1\nv 0 1 1
 f 1 4 3 2\nf 5 6 7 8\nf 1 2 6 5\nf 3 4 8 7\nf 1 5 8 4\nf 2 3 7 6\n"""
@@ -144,9 +154,121 @@ def test_a_file_that_vanishes_after_the_listing_is_quarantined(home, root, sandb
     assert {"id": "tall/box 1.obj", "reason": "missing-file"}.items() <= next(r for r in store.quarantine() if "box 1" in r["id"]).items()
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing_half_done(home, root, sandbox, monkeypatch):
-    import errno
+def _planned(home, root, sandbox):
+    card = load_card("folder")
+    digests = DigestCache(home / "digests.sqlite")
+    plan = make_plan(card, PREP, root, find_objects(card, root, sandbox), digests)
+    digests.close()
+    return plan
 
+
+def test_a_file_unreadable_when_planned_stays_quarantined_though_it_came_back(home, root, sandbox):
+    """What its key says decides, not what the disk says later."""
+    hidden = root / "tall" / "box 1.obj"
+    found = find_objects(load_card("folder"), root, sandbox)
+    content = hidden.read_text()
+    hidden.unlink()
+    digests = DigestCache(home / "digests.sqlite")
+    plan = make_plan(load_card("folder"), PREP, root, found, digests)
+    digests.close()
+    hidden.write_text(content)
+    store, _ = run_plan(plan, home, workers=0, address=None, sandbox=sandbox, say=quiet)
+    assert {row["id"]: row["reason"] for row in store.quarantine()}["tall/box 1.obj"] == "missing-file"
+
+
+def test_a_root_that_goes_away_after_the_plan_quarantines_nothing(home, root, sandbox, tmp_path):
+    plan = _planned(home, root, sandbox)
+    shutil.move(root, tmp_path / "away")
+    with pytest.raises(L9Error, match="l9 prep again") as caught:
+        run_plan(plan, home, workers=0, address=None, sandbox=sandbox, say=quiet)
+    assert type(caught.value) is L9Error and "\n" not in str(caught.value)
+    assert not list(home.rglob("*.arrow")) and not list(home.rglob("manifest.json"))
+    shutil.move(tmp_path / "away", root)
+    store, _ = run_plan(plan, home, workers=0, address=None, sandbox=sandbox, say=quiet)
+    assert store.manifest["counts"] == {"planned": 12, "done": 8, "quarantined": 4, "rows": 8}
+
+
+@pytest.mark.parametrize("change", ["gone", "longer", "touched", "cannot be opened"])
+def test_a_file_that_changes_before_its_shard_is_made_quarantines_nothing(home, root, sandbox, monkeypatch, change):
+    plan = _planned(home, root, sandbox)
+    shard = next(shard for shard in plan.shards if any(found.id == "tall/box 1.obj" for found in shard.found))
+    work, path = shard_work(plan, shard, home), root / "tall" / "box 1.obj"
+    if change == "gone":
+        path.unlink()
+    elif change == "longer":
+        path.write_text(path.read_text() + "#")
+    elif change == "touched":
+        os.utime(path, (1, 1))
+    else:
+        refuse_to_open(monkeypatch)
+    with pytest.raises(L9Error, match=r"box 1\.obj.*l9 prep again") as caught:
+        make_shard(work, sandbox)
+    assert type(caught.value) is L9Error and "\n" not in str(caught.value)
+    assert not list(home.rglob("*.arrow"))
+
+
+def refuse_to_open(monkeypatch):
+    def full(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("l9.sandbox.parent.os.open", full)
+
+
+def test_a_file_that_changes_while_it_is_read_quarantines_nothing(home, root, sandbox, monkeypatch):
+    plan = _planned(home, root, sandbox)
+    shard = next(shard for shard in plan.shards if any(found.id == "tall/box 1.obj" for found in shard.found))
+    work, call = shard_work(plan, shard, home), sandbox.call
+
+    def call_while_it_is_cut(*arguments):
+        (root / "tall" / "box 1.obj").write_text("v 0 0 0")
+        return call(*arguments)
+
+    monkeypatch.setattr(sandbox, "call", call_while_it_is_cut)
+    with pytest.raises(L9Error, match=r"box 1\.obj: has changed") as caught:
+        make_shard(work, sandbox)
+    assert type(caught.value) is L9Error and not list(home.rglob("*.arrow"))
+
+
+def test_what_a_reader_left_out_is_kept_with_the_timings(home, root, sandbox):
+    (root / "tall" / "box 1.obj").write_text(BOX + "f 1 2\n")
+    store, _ = _prepare(home, root, sandbox)
+    lines = [json.loads(line) for line in (store.path / "timings.jsonl").read_text().splitlines()]
+    notes = [note for line in lines for note in line.get("notes", [])]
+    assert [name for name, _ in notes] == ["tall/box 1.obj"] and notes[0][1].startswith("1 faces")
+
+
+@yields(columns=lambda: (Column("size", "float32", (3,)),), version=1)
+def misshapen(mesh):
+    yield {"size": np.zeros(2, np.float32)}
+
+
+@yields(columns=lambda: (), version=1)
+def on_a_full_disk(mesh):
+    raise OSError(errno.ENOSPC, "No space left on device")
+    yield
+
+
+@pytest.mark.parametrize(("stage", "error"), [("misshapen", ShapeError), ("on_a_full_disk", OSError)])
+def test_a_stage_that_cannot_work_refuses_no_object(stage, error):
+    found = {"id": "sphere/0001", "files": []}
+    stages = [{"target": f"test_prep:{stage}", "arguments": {}}]
+    with pytest.raises(error):
+        process_object([], reader="l9.readers.shapes:read", found=found, up="+Z", parameters={}, stages=stages)
+
+
+@pytest.mark.parametrize("fault", [ImportError("no scipy"), OSError(errno.EMFILE, "Too many open files")])
+def test_a_mesh_library_that_cannot_work_refuses_no_object(monkeypatch, fault):
+    import trimesh
+
+    def fail(*_, **__):
+        raise fault
+
+    monkeypatch.setattr(trimesh, "load_scene", fail)
+    with pytest.raises(type(fault)):
+        read_mesh(io.BytesIO(b"solid"), ".stl", "+Z")
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_done(home, root, sandbox, monkeypatch):
     import l9.store.publish as publish
 
     def full(*_):
@@ -164,8 +286,6 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_done(home, root, sandbo
 
 
 def test_known_bad_objects_go_straight_to_quarantine(home, root, sandbox):
-    import dataclasses
-
     card = dataclasses.replace(load_card("folder"), tables={"known_bad": [{"id": "tall/box 1.obj", "reason": "two chairs in one file"}]})
     store, _ = _prepare(home, root, sandbox, card=card)
     row = next(row for row in store.quarantine() if row["id"] == "tall/box 1.obj")
@@ -191,8 +311,6 @@ def test_a_plan_counts_without_writing(home, root, sandbox):
 
 
 def test_a_check_tells_what_the_card_got_wrong(root, sandbox):
-    import dataclasses
-
     labels = [{"id": "gone.obj", "class": "tall", "fold": "0"}]
     card = dataclasses.replace(load_card("folder"), counts={"objects": 13}, tables={"labels": labels})
     check = check_card(card, root, sandbox)

@@ -1,6 +1,7 @@
 import errno
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,21 @@ def test_a_full_disk_is_one_line_with_the_folder_and_the_bytes(tmp_path, monkeyp
     with pytest.raises(StoreError, match="1,234 bytes were to be written"), writing(tmp_path / "a", 1234):
         full(0)
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("size", [10, 1 << 20])
+def test_a_write_that_the_system_refuses_leaves_the_old_file(tmp_path, size):
+    """The stream's descriptor is a full device: bytes are refused when they are written, or when the stream is closed."""
+    atomic_write(tmp_path / "a", b"old")
+
+    def written(stream):
+        with Path("/dev/full").open("wb") as full:
+            os.dup2(full.fileno(), stream.fileno())
+        stream.write(b"x" * size)
+
+    with pytest.raises(StoreError, match="no space left"):
+        atomic_write(tmp_path / "a", written)
+    assert (tmp_path / "a").read_bytes() == b"old" and names(tmp_path) == ["a"]
 
 
 def test_other_trouble_of_the_system_keeps_its_own_name(tmp_path):

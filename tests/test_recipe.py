@@ -70,10 +70,19 @@ def test_set_reaches(settings, expected):
         (["train.workers=many"], r"train\.workers is 'many'; expected a whole number or"),
         (["trainings.toi.schedule.lr=1"], r"near: toy"),
         (["trainings.toy.schedule.epochs=1.5"], r"epochs is 1\.5; expected a whole number"),
-        (["sets.shapes.prep.occupancy.resolutoin=8"], r"no argument 'resolutoin'; it takes resolution"),
+        (["sets.shapes.prep.occupancy.resolutoin=8"], r"nothing is called 'resolutoin' there; near: resolution"),
         (["sets.shapes.prep.occupancy.kind=hollow"], r"kind is 'hollow'; expected 'surface' or 'solid'"),
         (["nonsense"], r"expected path=value"),
         (["seeds=[1,1]"], r"expected different whole numbers"),
+        (["seeds=[-1]"], r"from 0 on"),
+        (["name=../elsewhere"], r"cannot be a name"),
+        (["trainings.0.name=a/b"], r"cannot be a name"),
+        (["sets.shapes.fold=9"], r"fold is 9; expected 0 to 4"),
+        (["train.workers=-1"], r"workers is -1"),
+        (["train.workers=[4,1]"], r"workers is \(4, 1\)"),
+        (["trainings.toy.schedule.lr=-1"], r"lr is -1\.0; expected a rate above 0"),
+        (["trainings.²=1"], r"nothing is called '²'"),
+        (["trainings.*.schedule.epoch=1"], r"nothing is called 'epoch' there; near: epochs"),
     ],
 )
 def test_a_wrong_setting_is_one_line(settings, message):
@@ -118,3 +127,16 @@ def test_trainings_have_unique_names():
 def test_resolved_json_with_an_unknown_field_names_it():
     with pytest.raises(RecipeError, match="x has no field 'trian'; did you mean train"):
         from_plain(Pipeline, {**_pipeline().describe(), "trian": {}}, "x")
+
+
+def test_a_star_passes_over_members_without_such_a_place():
+    """The forest beside VoxNet has no schedule and no votes."""
+    pipeline = override(load_recipe("furniture_voxnet"), ["trainings.*.schedule.epochs=3", "trainings.*.task.votes=6"])
+    network, forest = pipeline.trainings
+    assert network.schedule.epochs == 3
+    assert network.task.arguments["votes"] == 6
+    assert forest.schedule is None
+
+
+def test_what_a_card_fills_can_be_set():
+    assert override(_pipeline(), ['trainings.toy.task.up="+Z"']).trainings[0].task.arguments["up"] == "+Z"

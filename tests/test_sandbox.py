@@ -1,5 +1,6 @@
 """The sandbox: what crosses it, what it bounds, and that it survives what runs in it."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from l9.errors import RefusedObject, SandboxError, UsageError
+from l9.errors import L9Error, RefusedObject, SandboxError, UsageError
 from l9.sandbox import wire
 from l9.sandbox.contract import Limits
 from l9.sandbox.parent import Sandbox
@@ -141,7 +142,7 @@ def test_ten_megabytes_of_talk_change_nothing(sandbox, stream):
     assert sandbox.deaths == 0
 
 
-@pytest.mark.parametrize("target", ["fall", "not_an_answer", "nonsense", "strings", "write_much", "open_many"])
+@pytest.mark.parametrize("target", ["fall", "not_an_answer", "nonsense", "strings", "write_much"])
 def test_other_exceptions_refuse_the_object_in_one_line(sandbox, target):
     with pytest.raises(RefusedObject) as caught:
         sandbox.call(f"sandbox_targets:{target}", {})
@@ -155,6 +156,41 @@ def test_refusals_and_wrong_words_keep_their_own_errors(sandbox):
     assert (caught.value.reason, caught.value.detail) == ("no-faces", "0 faces")
     with pytest.raises(UsageError, match="root is not there"):
         sandbox.call("sandbox_targets:wrong_words", {})
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments", "words"),
+    [
+        ("lack", {}, "No module named 'no_such_package'"),
+        ("break_own_column", {}, "column size has shape"),
+        ("open_many", {}, "Too many open files"),
+        ("fail", {"number": errno.ENOSPC}, "No space left"),
+        ("fail", {"number": errno.EACCES}, "Permission denied"),
+        ("fail", {"number": errno.EIO}, "Input/output error"),
+    ],
+)
+def test_the_machines_faults_are_not_the_objects(sandbox, target, arguments, words):
+    with pytest.raises(L9Error, match=words) as caught:
+        sandbox.call(f"sandbox_targets:{target}", arguments)
+    assert type(caught.value) is L9Error and "\n" not in str(caught.value)
+    assert sandbox.call("sandbox_targets:plain", {}).value == [1, "two", None]
+
+
+@pytest.mark.parametrize(("target", "arguments"), [("lack_memory", {}), ("fail", {"number": errno.ENOMEM})])
+def test_memory_that_ends_elsewhere_is_the_memory_limit(sandbox, target, arguments):
+    with pytest.raises(SandboxError, match="memory-limit"):
+        sandbox.call(f"sandbox_targets:{target}", arguments)
+
+
+def test_last_words_do_not_depend_on_earlier_calls(sandbox):
+    details = []
+    for earlier in ("plain", "mumble"):
+        sandbox.close()
+        sandbox.call(f"sandbox_targets:{earlier}", {})
+        with pytest.raises(SandboxError) as caught:  # only the first death follows the talk, so no second try is made
+            sandbox._call_once("sandbox_targets:leave", {}, ())
+        details.append(caught.value.detail)
+    assert details[0] == details[1] and "\0" not in details[1]
 
 
 def test_a_child_that_grew_is_replaced(sandbox):
@@ -214,5 +250,13 @@ def test_the_child_dies_with_its_parent(busy):
 
 
 def test_an_import_that_fails_says_so():
-    with Sandbox(imports=("no_such_module",)) as sandbox, pytest.raises(SandboxError, match="No module named 'no_such_module'"):
+    with Sandbox(imports=("no_such_module",)) as sandbox, pytest.raises(L9Error, match="No module named 'no_such_module'") as caught:
         sandbox.call("sandbox_targets:read", {})
+    assert type(caught.value) is L9Error and "\n" not in str(caught.value)  # not SandboxError: the object is not to blame
+
+
+def test_a_start_that_takes_too_long_is_not_the_objects_fault(monkeypatch):
+    monkeypatch.setattr("l9.sandbox.parent.START_SECONDS", 0.01)
+    with Sandbox() as sandbox, pytest.raises(L9Error, match=r"did not start: more than 0\.01 s") as caught:
+        sandbox.call("sandbox_targets:read", {})
+    assert type(caught.value) is L9Error

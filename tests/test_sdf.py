@@ -24,10 +24,16 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from l9.errors import RefusedObject
-from l9.geometry.grid import grid_points
+from l9.geometry.grid import grid_centres
 from l9.geometry.sdf import distance_to_surface, sdf_grid
 from l9.geometry.sign import inside_grid, winding_number
 from l9.geometry.solids import SOLIDS
+
+
+def grid_points(resolution):
+    """Every voxel centre of the box from -1 to 1, float32 (r, r, r, 3)."""
+    return np.stack(np.meshgrid(*[grid_centres(resolution).astype(np.float32)] * 3, indexing="ij"), axis=-1)
+
 
 DAMAGE = [holed, flipped, doubled, inverted, nested, axis_holes]
 

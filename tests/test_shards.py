@@ -1,6 +1,7 @@
 import errno
 import gc
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -162,6 +163,28 @@ def test_an_interrupted_writer_leaves_nothing(tmp_path):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
     assert not shard_done(tmp_path, "k")
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 16 << 20])
+@pytest.mark.parametrize(("names", "file"), [(NAMES, 1), (NAMES[::-1], 1), (NAMES[::-1], 2)])
+def test_writes_that_the_system_refuses_leave_nothing(tmp_path, monkeypatch, names, file, batch_bytes):
+    """The first file, or the one that puts objects in order, lies on a full device: while rows are added, and at the end."""
+    real, opened = shards_module._HashedSink, []
+
+    def sink(stream):
+        opened.append(stream)
+        if len(opened) == file:
+            with Path("/dev/full").open("wb") as full:
+                os.dup2(full.fileno(), stream.fileno())
+        return real(stream)
+
+    monkeypatch.setattr(shards_module, "_HashedSink", sink)
+    monkeypatch.setitem(shards_module.BATCH_BYTES, "none", batch_bytes)
+    with pytest.raises(StoreError, match="no space left"), ShardWriter(tmp_path, "k", COLUMNS) as writer:
+        for name in names:
+            writer.add(name, [row_of(name, 0)] * 20)
+    assert len(opened) == file and all(stream.closed for stream in opened)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("names", [NAMES, NAMES[::-1]])

@@ -1,4 +1,7 @@
+import errno
 import json
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -6,6 +9,7 @@ import pytest
 from l9.track import Tracker, catch_up, default_uri, serve
 from l9.track.cursor import read_state, save_state
 from l9.track.facts import csv_text, durable_records, flattened
+from l9.track.lock import SEND_LOCK, WORK_LOCK, held_elsewhere, locked
 from l9.track.sender import Sender
 
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
@@ -281,8 +285,63 @@ def test_pages_are_served_on_loopback_only(home, monkeypatch):
 
     commands = []
     monkeypatch.setattr(tracker.subprocess, "run", lambda command, **_: commands.append(command))
-    home.mkdir()
     tracker.serve(home, None, 5001)
     command = commands[0]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--port") + 1] == "5001"
+
+
+def test_a_lock_goes_with_the_process_that_held_it(tmp_path):
+    path = tmp_path / "lock"
+    hold = f"import os, fcntl; s = open({str(path)!r}, 'w'); fcntl.flock(s, 2); print('held', flush=True); input(); os.kill(os.getpid(), 9)"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        holder.stdout.readline()
+        assert held_elsewhere(path)
+        with locked(path) as mine:
+            assert not mine
+        holder.communicate("die\n")
+    with locked(path) as mine:
+        assert mine and held_elsewhere(path)
+    assert not held_elsewhere(path)
+
+
+def test_a_folder_that_another_process_sends_is_waited_for_and_not_sent_twice(tmp_path, monkeypatch):
+    home, said = tmp_path / "home", []
+    folder, tracker = _training(home, "shared"), Tracker(home, None, said.append)
+    monkeypatch.setattr("l9.track.tracker.LONGEST_WAIT", 0.1)
+    with locked(folder / SEND_LOCK):
+        assert not tracker.send(folder) and (folder / "track.pending").exists()
+        assert catch_up(home) == 0 and not (folder / "track.json").exists()
+    assert len(said) == 1 and "another process" in said[0]
+    assert catch_up(home) == 1 and _steps(home, folder) == list(range(6))
+
+
+def test_a_second_run_of_the_same_leaves_tracking_to_the_first(home):
+    """It ends by an error of its own; the first one's runs are not said to have failed."""
+    folder, parent, first = _training(home, "worked"), home / "runs" / "worked-above", Tracker(home)
+    with first.run(parent, "toys", {}, {}), first.training(folder), locked(folder / WORK_LOCK):
+        first.send(folder)
+        second = Tracker(home)
+        with pytest.raises(ValueError), second.run(parent, "toys", {}, {}) as run_id, second.training(folder):
+            assert run_id is None
+            raise ValueError
+        assert _run(home, folder).info.status == _run(home, parent).info.status == "RUNNING"
+        _finish(folder)
+    assert _run(home, folder).info.status == _run(home, parent).info.status == "FINISHED"
+
+
+def test_a_full_disk_costs_tracking_one_line_and_the_work_nothing(tmp_path, monkeypatch):
+    def full(*arguments, **more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    home, said = tmp_path / "home", []
+    folder, parent, tracker = _training(home, "full"), home / "runs" / "above", Tracker(home, None, said.append)
+    monkeypatch.setattr("l9.track.tracker.save_state", full)
+    monkeypatch.setattr("l9.track.sender.save_state", full)
+    monkeypatch.setattr("pathlib.Path.touch", full)
+    with tracker.run(parent, "toys", {}, {}) as run_id, tracker.training(folder):
+        assert run_id is None
+        tracker.sync(folder)
+    tracker.log_metrics(parent, {"accuracy": 1.0})
+    tracker.log_prep("toys", {}, {}, 1.0)
+    assert len(said) == 1 and "No space left" in said[0]

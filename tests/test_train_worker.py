@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import load_file
 from toys import lines_of, toy_facts, toy_store, write_facts
 
-from l9.errors import StoreError, TrainingError
+from l9.errors import StoreError, TrainingError, UsageError
+from l9.track.lock import locked
 from l9.train.assemble import assemble
 from l9.train.checkpoints import latest
 from l9.train.fit import fit, read_job
@@ -195,3 +196,67 @@ def test_errors_are_one_line_that_names_the_cure(home, store, tmp_path):
         with pytest.raises(error, match=words) as caught:
             _fit(home, tmp_path / str(number), facts)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("fold", "cure"), [(None, "labels csv"), (4, "l9 data check")])
+def test_a_missing_test_part_is_found_before_the_first_step(home, tmp_path, fold, cure):
+    """4 objects, none of which the hash of its id, or fold 4, makes a test sample."""
+    alone = tmp_path / "few"
+    facts = toy_facts(toy_store(alone, count=4), alone, "Label", "Plain", schedule={"steps": 3, "batch": 2})
+    facts["sets"]["toys"] |= {"fold": fold, "classes": ["low"]}
+    with pytest.raises(TrainingError, match=cure) as caught:
+        _fit(alone, tmp_path / "run", facts)
+    assert "\n" not in str(caught.value) and not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_a_second_process_at_one_training_is_refused(home, store, tmp_path):
+    facts = toy_facts(store, home, "Label", "Plain", schedule={"steps": 3, "batch": 8})
+    run_dir = write_facts(tmp_path / "run", facts)
+    with locked(run_dir / "lock"), pytest.raises(UsageError, match="another l9 run is at work on run"):
+        _fit(home, run_dir, facts, fresh=True)
+    assert sorted(path.name for path in run_dir.iterdir()) == ["lock", "training.json"]
+    assert _fit(home, run_dir, facts)[0]["steps"] == 3
+
+
+@pytest.mark.parametrize("lr", [0.05, 1e-9])
+def test_an_overfit_run_killed_in_evaluation_ends_as_it_would_have(home, store, tmp_path, monkeypatch, lr):
+    """Learnt by heart early, or after all its 300 steps: no step is made again, the loss is the last one on disk."""
+    facts = toy_facts(store, home, "Label", "Plain", schedule={"epochs": 1, "batch": 8, "lr": lr}, overfit=3)
+    whole, _ = _fit(home, tmp_path / "whole", facts)
+    target = type(assemble(read_job(tmp_path / "whole", home), torch.device("cpu")).task)
+
+    def dying(self, samples):
+        raise MemoryError
+
+    monkeypatch.setattr(target, "evaluate", dying)
+    with pytest.raises(MemoryError):
+        _fit(home, tmp_path / "cut", facts)
+    monkeypatch.undo()
+    assert _fit(home, tmp_path / "cut", facts)[0] == whole
+    assert whole["metrics"]["overfit_loss"] == lines_of(tmp_path / "cut" / "metrics.jsonl")[-1]["loss"]
+
+
+def test_auto_precision_is_recorded_and_kept_on_resume(home, store, tmp_path, monkeypatch):
+    """Begun where "auto" is bfloat16, gone on with where it is float32."""
+    facts = toy_facts(store, home, "Label", "Plain", schedule=EPOCHS)
+    facts["train"]["precision"] = "auto"
+    monkeypatch.setattr("l9.train.precision.has_bfloat16", lambda device: True)
+    whole, _ = _fit(home, tmp_path / "whole", facts)
+    assert whole["precision"] == latest(tmp_path / "whole").precision == "bfloat16"
+    facts["training"]["task"]["arguments"] = {"poison": 7}
+    with pytest.raises(TrainingError):
+        _fit(home, tmp_path / "cut", facts)
+    facts["training"]["task"]["arguments"] = {}
+    (tmp_path / "cut" / "training.json").write_text(json.dumps(facts))
+    monkeypatch.setattr("l9.train.precision.has_bfloat16", lambda device: False)
+    assert _fit(home, tmp_path / "cut", facts)[0] == whole
+    assert _outcome(tmp_path / "cut") == _outcome(tmp_path / "whole")
+    assert _fit(home, tmp_path / "other", facts)[0]["precision"] == "float32"
+
+
+def test_a_device_without_the_stored_precision_is_refused_in_one_line(home, store, tmp_path, monkeypatch):
+    facts = toy_facts(store, home, "Label", "Plain", schedule={"steps": 3, "batch": 8})
+    facts["train"]["precision"] = "bfloat16"
+    monkeypatch.setattr("l9.train.precision.can_bfloat16", lambda device: False)
+    with pytest.raises(TrainingError, match="cannot compute in bfloat16"):
+        _fit(home, tmp_path / "run", facts)

@@ -10,10 +10,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from l9.errors import UsageError
-from l9.geometry.grid import grid_centres, grid_points
+from l9.geometry.grid import grid_centres
 from l9.geometry.sample import sample_surface
 from l9.geometry.sign import winding_number
 from l9.geometry.voxels import solid_occupancy, surface_occupancy
+
+
+def grid_points(resolution):
+    """Every voxel centre of the box from -1 to 1, float32 (r, r, r, 3)."""
+    return np.stack(np.meshgrid(*[grid_centres(resolution).astype(np.float32)] * 3, indexing="ij"), axis=-1)
 
 
 def _clipped(polygon, low, high):

@@ -11,9 +11,9 @@ import pyarrow as pa
 from jaxtyping import Int
 from numpy import ndarray
 
+from l9.config import FOLDS
 from l9.errors import UsageError
 from l9.fingerprint import canonical, digest
-from l9.store.planned import FOLDS
 from l9.store.store import Store
 
 Part = Literal["train", "validation", "test", "all"]
@@ -57,9 +57,8 @@ class Samples:
         names, numbers = _distinct(index, "label")
         chosen = tuple(sorted(name for name in names if name)) if classes is None else classes
         if set(chosen) - set(names):
-            raise UsageError(
-                f"store {store.id} has no class {', '.join(sorted(set(chosen) - set(names)))}; it has {', '.join(sorted(names))}"
-            )
+            lacking, there = ", ".join(sorted(set(chosen) - set(names))), ", ".join(sorted(filter(None, names))) or "none"
+            raise UsageError(f"store {store.id} has no class {lacking}; it has {there}.  l9 quarantine {store.id} lists refused objects")
         positions = {name: number for number, name in enumerate(chosen)}
         labels = np.array([positions.get(name, -1) for name in names], np.int64)[numbers]
         kept = (labels >= 0) if chosen else np.ones(len(labels), bool)

@@ -27,7 +27,8 @@ def predict_file(home: Path, words: str, file: Path) -> dict[str, Any]:
     raises  UsageError where there is no such run or file; RefusedObject where the file cannot be used
     """
     if not file.is_file():
-        raise UsageError(f"{file}: no such file; expected a mesh (.obj .ply .stl .off .glb)")
+        what = "is no file" if file.exists() else "no such file"
+        raise UsageError(f"{file}: {what}; expected a mesh (.obj .ply .stl .off .glb)")
     folder = network_of(find_run(home, words))
     facts = training_facts(folder)
     chosen = facts["sets"][(facts["training"]["test"] or list(facts["sets"]))[0]]

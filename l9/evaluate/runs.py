@@ -64,7 +64,7 @@ def _find(home: Path, words: str) -> Path:
     matches = [
         folder for folder in folders if words and (folder.name.startswith(words) or folder.name.rpartition("-")[2].startswith(words))
     ]
-    matches = matches or [folder for folder in folders if _mlflow_id(folder) == words]
+    matches = matches or [folder for folder in folders if words and mlflow_id(folder) == words]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -73,11 +73,10 @@ def _find(home: Path, words: str) -> Path:
     raise UsageError(f"no run '{words}' below {home / 'runs'}; near: {', '.join(near) or 'none'}.  l9 runs")
 
 
-def _mlflow_id(folder: Path) -> str:
-    for name in ("run.json", "track.json"):
-        if (folder / name).is_file():
-            return str(_read(folder / name).get("run_id", ""))
-    return ""
+def mlflow_id(folder: Path) -> str:
+    """The id that MLflow gave a run; "" where it has not been told of it yet."""
+    path = folder / "track.json"
+    return str(_read(path).get("run_id") or "") if path.is_file() else ""
 
 
 def trainings_of(folder: Path) -> list[Path]:

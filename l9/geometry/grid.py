@@ -4,7 +4,7 @@ Everything is computed about the middle of the box, so that a mesh turned by 90 
 """
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 
 from l9.errors import UsageError
@@ -25,12 +25,6 @@ def voxel_size(resolution: int, box: Box) -> float:
 def grid_centres(resolution: int, box: Box = (-1.0, 1.0)) -> Float[ndarray, "r"]:
     """Coordinates (float64, units of the box) of the voxel centres along one axis."""
     return (np.arange(resolution) - (resolution - 1) / 2) * voxel_size(resolution, box) + (box[0] + box[1]) / 2
-
-
-def grid_points(resolution: int, box: Box = (-1.0, 1.0)) -> Float32[ndarray, "r r r 3"]:
-    """Every voxel centre (float32, units of the box), indexed [x, y, z, coordinate]."""
-    centres = grid_centres(resolution, box).astype(np.float32)
-    return np.stack(np.meshgrid(centres, centres, centres, indexing="ij"), axis=-1)
 
 
 def voxel_triangles(

@@ -6,7 +6,8 @@ shard key   sha256 of the columns and of the keys of its objects: a shard that i
 """
 
 import importlib
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,14 @@ from l9.stages.contract import columns_of, stage_info
 from l9.store.planned import PlanFacts, PlannedObject, shard_key, shard_number
 
 UNREADABLE = "unreadable"  # stands for the digest of a file that cannot be read; its object will be quarantined
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input file as it was when the plan was made: digest, size in bytes and time of change in ns (None: it could not be read)."""
+
+    sha256: str
+    state: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,7 @@ class Plan:
     root: Path
     facts: PlanFacts
     shards: tuple[ShardPlan, ...]
+    inputs: Mapping[str, Input]
 
     @property
     def objects(self) -> tuple[PlannedObject, ...]:
@@ -79,44 +89,50 @@ def sampled(found: Sequence[Found], share: float = 0.01) -> list[Found]:
 def make_plan(card: Card, prep: Prep, root: Path, found: Iterable[Found], digests: DigestCache) -> Plan:
     """The plan for these objects. Reads every input file once, to digest it, unless its digest is known."""
     columns = columns_of(stage_steps(prep))
-    pairs = sorted(((_planned(card, one, object_key(card, prep, root, one, digests)), one) for one in found), key=lambda pair: pair[0].id)
+    ordered = sorted(found, key=lambda one: one.id)
+    inputs = {name: _input(root / name, digests) for name in sorted({name for one in ordered for name in one.files})}
     bins: dict[int, list[tuple[PlannedObject, Found]]] = {}
-    for planned, one in pairs:
+    for one in ordered:
+        planned = _planned(card, one, object_key(card, prep, one, [inputs[name].sha256 for name in one.files]))
         bins.setdefault(planned.shard, []).append((planned, one))
     shards = []
     for number in sorted(bins):
         members = tuple(planned for planned, _ in bins[number])
         shards.append(ShardPlan(number, shard_key(members, columns), members, tuple(one for _, one in bins[number])))
-    facts = PlanFacts(card.name, card.axes.up, columns, tuple(planned for planned, _ in pairs))
-    return Plan(card, prep, root, facts, tuple(shards))
+    planned_objects = sorted((planned for shard in shards for planned in shard.objects), key=lambda planned: planned.id)
+    facts = PlanFacts(card.name, card.axes.up, columns, tuple(planned_objects))
+    return Plan(card, prep, root, facts, tuple(shards), inputs)
 
 
-def object_key(card: Card, prep: Prep, root: Path, found: Found, digests: DigestCache) -> str:
-    """sha256 of everything the object's rows depend on."""
+def object_key(card: Card, prep: Prep, found: Found, inputs: Sequence[str]) -> str:
+    """sha256 of everything the object's rows depend on; `inputs` are the digests of its files, in their order."""
     reader = importlib.import_module(card.reader.partition(":")[0])
     stages: list[Json] = []
     for stage in prep.stages:
         info = stage_info(stage.resolve())
         stages.append({"target": stage.target, "arguments": stage.arguments, "version": info.version if info else 0})
-    inputs = [_file_digest(root / name, digests) for name in found.files]
     bad = [row.get("reason", "") for row in card.tables.get("known_bad", []) if row["id"] == found.id]
     return digest(
         {
             "reader": [card.reader, int(reader.VERSION), card.parameters],
             "object": [found.id, found.member, found.facts],
             "up": card.axes.up,
-            "inputs": inputs,
+            "inputs": list(inputs),
             "known_bad": bad,
             "stages": stages,
         }
     )
 
 
-def _file_digest(path: Path, digests: DigestCache) -> str:
+def _input(path: Path, digests: DigestCache) -> Input:
+    """The file's state first, then its digest: a change in between is found when the object is read."""
     try:
-        return digests.of(path)
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # a pipe or a device would never end
+            return Input(UNREADABLE)
+        return Input(digests.of(path), (about.st_size, about.st_mtime_ns))
     except OSError:
-        return UNREADABLE
+        return Input(UNREADABLE)
 
 
 def _planned(card: Card, found: Found, key: str) -> PlannedObject:

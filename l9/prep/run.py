@@ -9,17 +9,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from l9.errors import L9Error
+from l9.errors import L9Error, StoreError
 from l9.prep.plan import Plan
 from l9.prep.work import ShardTiming, ShardWork, make_shard, make_shard_remotely, shard_work
 from l9.progress import Progress, Say
 from l9.sandbox.parent import Sandbox
 from l9.session import ray_session
+from l9.store.publish import remove_leftovers
 from l9.store.shards import read_facts, shard_done
 from l9.store.store import Store, shards_folder, store_folder, write_store
 
 INFRASTRUCTURE_RETRIES = 5  # times one shard may lose its worker before the run gives up
 WINDOW = 4  # shards in flight for each worker: enough to keep it busy, few enough that the driver stays small
+LEFTOVER_SECONDS = 86_400.0  # temporary files of killed writers go after a day: no writer of a shard takes that long
 WAIT_SECONDS = 5.0  # how long a wait for Ray may take before the person is told that work goes on
 
 
@@ -38,7 +40,8 @@ def run_plan(plan: Plan, home: Path, *, workers: int, address: str | None, sandb
     workers  0: in this process; N: embedded Ray with N processors, or all of the cluster at `address`
     """
     folder, shards = store_folder(home, plan.card.name, plan.facts.key), shards_folder(home)
-    if (folder / "manifest.json").is_file() and (store := Store.open(folder)).whole():
+    remove_leftovers(shards, LEFTOVER_SECONDS)
+    if (store := _whole_store(folder)) is not None:
         return store, PrepCounts(reused=len(plan.shards))
     missing = [shard_work(plan, shard, shards) for shard in plan.shards if not shard_done(shards, shard.key)]
     counts = PrepCounts(reused=len(plan.shards) - len(missing))
@@ -55,6 +58,15 @@ def run_plan(plan: Plan, home: Path, *, workers: int, address: str | None, sandb
     lines = [dataclasses.asdict(timing) for timing in timings] + [{"finished": time.time(), **dataclasses.asdict(counts)}]
     facts = [read_facts(shards, shard.key) for shard in plan.shards]
     return write_store(home, plan.card.name, plan.facts, facts, lines), counts
+
+
+def _whole_store(folder: Path) -> Store | None:
+    """The store that is there in all its parts; None where it is missing, damaged or of another format: then it is made again."""
+    try:
+        store = Store.open(folder)
+        return store if store.whole() else None
+    except StoreError:
+        return None
 
 
 def _made(

@@ -5,8 +5,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import pyarrow.compute as pc
 
 from l9.cards import Card, load_card
 from l9.config import Pipeline, Set
@@ -62,12 +65,12 @@ class Prepared:
         """sha256 of the store's manifest: which data, exactly."""
         return self.store.digest
 
-    @property
+    @cached_property
     def classes(self) -> tuple[str, ...]:
-        """The classes its samples have: the card's class set, else every label in the store."""
-        if self.about.classes is not None:
-            return self.card.class_names(self.about.classes)
-        return tuple(sorted({planned.label for planned in self.plan.objects if planned.label}))
+        """The classes its samples have: the card's class set, else every label; only those of which an object is left."""
+        present = {str(label) for label in pc.unique(self.store.index["label"]).to_pylist()} - {""}
+        named = sorted(present) if self.about.classes is None else self.card.class_names(self.about.classes)
+        return tuple(name for name in named if name in present)
 
     def report(self) -> dict[str, Any]:
         """What `l9 prep --json` says of one set."""
@@ -118,7 +121,21 @@ def _prepare_set(name: str, about: Set, pipeline: Pipeline, options: Options, sa
     if lost := len(set(card.label_rows) - {planned.id for planned in plan.objects}):
         say(f"{card.name}: {lost:,} objects of {card.labels} are not below {root}; l9 data check {card.name}")
     store, counts = run_plan(plan, options.home, workers=options.prep_workers, address=options.address, sandbox=sandbox, say=say)
-    return Prepared(name, about, card, plan, store, counts)
+    prepared = Prepared(name, about, card, plan, store, counts)
+    _say_what_is_left(prepared, say)
+    return prepared
+
+
+def _say_what_is_left(prepared: Prepared, say: Say) -> None:
+    """A line for what was quarantined, and one for every class of which nothing is left."""
+    counts = prepared.store.manifest["counts"]
+    if counts["quarantined"]:
+        say(f"{prepared.card.name}: {counts['quarantined']:,} of {counts['planned']:,} quarantined; l9 quarantine {prepared.store.id}")
+    planned = {planned.label for planned in prepared.plan.objects} - {""}
+    if prepared.about.classes is not None:
+        planned = set(prepared.card.class_names(prepared.about.classes))
+    if gone := sorted(planned - set(prepared.classes)):
+        say(f"{prepared.card.name}: no object is left of {', '.join(gone)}; the classes learnt are the other {len(prepared.classes)}")
 
 
 def estimate_sets(pipeline: Pipeline, options: Options, say: Say) -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from l9.errors import RefusedObject, SandboxError
+from l9.errors import L9Error, RefusedObject, SandboxError
 from l9.fingerprint import Json
 from l9.prep.plan import Plan, ShardPlan
-from l9.readers.contract import Found
+from l9.readers.contract import REFUSE, Found
 from l9.sandbox.contract import Answer, Limits
 from l9.sandbox.parent import Sandbox
 from l9.store.columns import Cell, Column, Row
@@ -19,11 +19,16 @@ from l9.store.planned import PlannedObject
 from l9.store.shards import ShardWriter
 
 IMPORTS = ("l9.stages.process",)  # what the child imports before its memory is measured
+NOTE = 300  # characters of a reader's note that are kept
 
 
 @dataclass(frozen=True)
 class ShardWork:
-    """Everything a worker needs for one shard, as plain values, so that it can travel."""
+    """Everything a worker needs for one shard, as plain values, so that it can travel.
+
+    inputs  file -> its size in bytes and time of change in ns as planned, None where it could not be read then; not the inode, which
+            each mount may number its own way
+    """
 
     folder: str
     key: str
@@ -36,21 +41,24 @@ class ShardWork:
     known_bad: dict[str, str]
     objects: list[dict[str, Any]]
     found: list[dict[str, Any]]
+    inputs: dict[str, list[int] | None]
 
 
 @dataclass(frozen=True)
 class ShardTiming:
-    """What one shard cost: kept beside the store, never hashed."""
+    """What one shard cost, and the reader's notes as [object id, line]: kept beside the store, never hashed."""
 
     key: str
     objects: int
     quarantined: int
     seconds: float
     sandbox_deaths: int
+    notes: list[list[str]] = dataclasses.field(default_factory=list)
 
 
 def shard_work(plan: Plan, shard: ShardPlan, folder: Path) -> ShardWork:
     """The travelling form of one shard of a plan."""
+    inputs = {name: plan.inputs[name].state for found in shard.found for name in found.files}
     return ShardWork(
         folder=str(folder.resolve()),
         key=shard.key,
@@ -63,29 +71,57 @@ def shard_work(plan: Plan, shard: ShardPlan, folder: Path) -> ShardWork:
         known_bad={row["id"]: row.get("reason", "") for row in plan.card.tables.get("known_bad", [])},
         objects=[dataclasses.asdict(planned) for planned in shard.objects],
         found=[found.describe() for found in shard.found],
+        inputs={name: None if state is None else list(state) for name, state in inputs.items()},
     )
+
+
+def _stamp(path: Path) -> list[int]:
+    try:
+        about = path.stat()
+    except OSError as error:
+        raise _changed(path, f"cannot be read any more ({error.strerror})") from error
+    return [about.st_size, about.st_mtime_ns]
+
+
+def _changed(path: Path, what: str) -> L9Error:
+    return L9Error(f"{path}: {what}; expected the file as it was planned.  Bring it back or let it be, then l9 prep again")
 
 
 def make_shard(work: ShardWork, sandbox: Sandbox) -> ShardTiming:
     """Write the shard under its key: rows of every object that could be used, and a refusal for every other."""
     start, deaths = time.monotonic(), sandbox.deaths
-    columns = tuple(Column(**{**column, "shape": tuple(column["shape"])}) for column in work.columns)
+    columns = tuple(Column.from_plain(column) for column in work.columns)
     refused = 0
+    notes: list[list[str]] = []
     with ShardWriter(Path(work.folder), work.key, columns) as writer:
         for about, found in zip(work.objects, work.found, strict=True):
             planned = PlannedObject(**about)
             try:
-                writer.add(planned.id, object_rows(work, Found.from_plain(found), columns, sandbox))
+                answer = _answer(work, Found.from_plain(found), sandbox)
+                writer.add(planned.id, _rows(answer, columns))
+                notes.extend([planned.id, line] for line in _notes(answer))
             except (RefusedObject, SandboxError) as refusal:
                 refused += 1
                 writer.refuse(planned.id, planned.path, refusal.reason, refusal.detail)
-    return ShardTiming(work.key, len(work.objects), refused, time.monotonic() - start, sandbox.deaths - deaths)
+    return ShardTiming(work.key, len(work.objects), refused, time.monotonic() - start, sandbox.deaths - deaths, notes)
 
 
 def object_rows(work: ShardWork, found: Found, columns: tuple[Column, ...], sandbox: Sandbox) -> list[Row]:
-    """One object's rows, made in the sandbox. raises RefusedObject or SandboxError with the reason."""
+    """One object's rows, made in the sandbox.
+
+    raises  RefusedObject or SandboxError with the reason; L9Error where the object is not to blame, as when a file changed since
+    """
+    return list(_rows(_answer(work, found, sandbox), columns))
+
+
+def _answer(work: ShardWork, found: Found, sandbox: Sandbox) -> Answer:
+    """What the sandbox makes of the object, from the very bytes that its key was made from."""
+    if REFUSE in found.facts:
+        raise RefusedObject(*found.facts[REFUSE])
     if found.id in work.known_bad:
         raise RefusedObject("known-bad", work.known_bad[found.id])
+    if any(work.inputs[name] is None for name in found.files):
+        raise RefusedObject("missing-file", "it could not be read when the preparation was planned")
     arguments: dict[str, Json] = {
         "reader": work.reader,
         "found": found.describe(),
@@ -93,8 +129,22 @@ def object_rows(work: ShardWork, found: Found, columns: tuple[Column, ...], sand
         "parameters": work.parameters,
         "stages": cast(Json, work.stages),
     }
-    answer = sandbox.call("l9.stages.process:process_object", arguments, [Path(work.root) / name for name in found.files])
-    return list(_rows(answer, columns))
+    _check_unchanged(work, found)
+    try:
+        return sandbox.call("l9.stages.process:process_object", arguments, [Path(work.root) / name for name in found.files])
+    except RefusedObject as refusal:
+        if isinstance(refusal.__cause__, OSError):  # from opening the file, which was readable when it was planned
+            raise _changed(Path(work.root), refusal.detail) from refusal
+        raise
+    finally:
+        _check_unchanged(work, found)
+
+
+def _check_unchanged(work: ShardWork, found: Found) -> None:
+    for name in found.files:
+        path = Path(work.root) / name
+        if _stamp(path) != work.inputs[name]:
+            raise _changed(path, "has changed since it was planned")
 
 
 def _rows(answer: Answer, columns: tuple[Column, ...]) -> Iterator[Row]:
@@ -103,6 +153,12 @@ def _rows(answer: Answer, columns: tuple[Column, ...]) -> Iterator[Row]:
     for number in range(int(about["rows"])):
         cells: list[Cell] = answer.buffers[number * len(names) : (number + 1) * len(names)]
         yield dict(zip(names, cells, strict=True))
+
+
+def _notes(answer: Answer) -> list[str]:
+    """The reader's notes, one bounded line each: they come from the child, which is not trusted."""
+    about = cast(dict[str, Any], answer.value)
+    return [" ".join(str(line).encode("utf-8", "replace").decode().split())[:NOTE] for line in about.get("notes", ())]
 
 
 _worker_sandbox: Sandbox | None = None

@@ -14,6 +14,8 @@ from typing import Any
 
 from l9.fingerprint import Json
 
+REFUSE = "refuse"  # a fact [reason, detail]: `find` knows already that this object cannot be used, and it goes to quarantine
+
 
 @dataclass(frozen=True)
 class Found:

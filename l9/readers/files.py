@@ -4,22 +4,18 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from l9.errors import RefusedObject, UsageError
+from l9.errors import UsageError
 
 
 def files_below(root: Path, endings: tuple[str, ...]) -> list[PurePosixPath]:
     """Paths below `root` of files with one of the lower-case `endings`, sorted by their text; hidden ones are left out.
 
     A link to a folder is followed unless it leads back to a folder it stands in.
-    raises  UsageError where the root is no folder, RefusedObject `file-name` where a name is not UTF-8
+    raises  UsageError where the root is no folder
     """
     if not root.is_dir():
         raise UsageError(f"{root}: no such folder; expected the dataset's root.  --root DIR")
-    found = sorted(_walk(root, PurePosixPath(), (os.path.realpath(root),), endings), key=str)
-    for path in found:
-        if not _is_text(str(path)):
-            raise RefusedObject("file-name", f"{str(path)!a} is not UTF-8; rename it")
-    return found
+    return sorted(_walk(root, PurePosixPath(), (os.path.realpath(root),), endings), key=str)
 
 
 def _walk(folder: Path, below: PurePosixPath, above: tuple[str, ...], endings: tuple[str, ...]) -> Iterator[PurePosixPath]:
@@ -27,7 +23,7 @@ def _walk(folder: Path, below: PurePosixPath, above: tuple[str, ...], endings: t
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 real = os.path.realpath(entry.path)
                 if real not in above:
                     yield from _walk(Path(entry.path), below / entry.name, (*above, real), endings)
@@ -35,9 +31,14 @@ def _walk(folder: Path, below: PurePosixPath, above: tuple[str, ...], endings: t
                 yield below / entry.name
 
 
-def _is_text(name: str) -> bool:
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    """A link that leads to itself is no folder: it stays in the list as a file, to be refused by name."""
     try:
-        name.encode()
-    except UnicodeEncodeError:
+        return entry.is_dir()
+    except OSError:
         return False
-    return True
+
+
+def printable(name: str) -> str:
+    """`name` as it can be printed, stored and sent: what is no printable UTF-8 becomes a backslash escape."""
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from l9.geometry.mesh import Axis, Mesh
-from l9.readers.contract import Found
-from l9.readers.files import files_below
+from l9.readers.contract import REFUSE, Found
+from l9.readers.files import files_below, printable
 from l9.readers.meshes import FORMATS, read_mesh
 
 VERSION = 1
@@ -21,7 +21,10 @@ def find(root: Path) -> Iterator[Found]:
     raises  UsageError where the root is no folder
     """
     for path in files_below(root, tuple(FORMATS)):
-        yield Found(id=str(path), files=(str(path),), label=path.parts[0] if len(path.parts) > 1 else "")
+        name = printable(str(path))
+        label = printable(path.parts[0]) if len(path.parts) > 1 else ""
+        facts = {} if name == str(path) else {REFUSE: ["file-name", "it holds a character that is no printable UTF-8; rename it"]}
+        yield Found(id=name, files=(name,), label=label, facts=facts)
 
 
 def read(files: Sequence[BinaryIO], found: Found, up: Axis) -> Mesh:

@@ -39,7 +39,22 @@ def read_ply(stream: BinaryIO, up: Axis) -> Mesh:
     for name, count in PLY_ELEMENT.findall(header.replace(b"\r", b"")):
         if int(count) > len(data):
             raise RefusedObject("truncated", f"{int(count):,} of {name[:20].decode('ascii', 'replace')} in a file of {len(data):,} bytes")
+    _refuse_short_ascii(data, header)
     return _by_trimesh(data, "ply", up)
+
+
+def _refuse_short_ascii(data: bytes, header: bytes) -> None:
+    """An ASCII body has a line for every element, each ended but perhaps the last; trimesh takes what is there for the whole."""
+    if not re.search(rb"^format\s+ascii", header, re.MULTILINE):
+        return
+    promised = sum(int(count) for _, count in PLY_ELEMENT.findall(header.replace(b"\r", b"")))
+    lines = [line for line in data.partition(b"end_header")[2].splitlines() if line.strip()]
+    if len(lines) < promised:
+        raise RefusedObject("truncated", f"{len(lines):,} lines for the {promised:,} elements of the header")
+    faces = lines[promised - 1].split() if promised else []
+    is_list = b"property list" in header
+    if is_list and faces and faces[0].isdigit() and len(faces) < 1 + int(faces[0]):
+        raise RefusedObject("truncated", f"the last face names {len(faces) - 1} of its {int(faces[0])} vertices")
 
 
 def read_stl(stream: BinaryIO, up: Axis) -> Mesh:
@@ -72,9 +87,11 @@ def _by_trimesh(data: bytes, kind: str, up: Axis) -> Mesh:
         parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
         vertices = [np.asarray(part.vertices, np.float64).reshape(-1, 3) for part in parts]
         faces = [np.asarray(part.faces, np.int64).reshape(-1, 3) for part in parts]
-    except (MemoryError, RefusedObject):
+    except (MemoryError, RefusedObject, ImportError):
         raise
     except Exception as error:  # trimesh raises whatever its parsers meet; the object is refused with those words
+        if isinstance(error, OSError) and error.errno is not None:  # from the system, not from the bytes in hand
+            raise
         words = " ".join(str(error).split())[:200]
         raise RefusedObject("unreadable", f"{type(error).__name__}: {words}") from error
     if not parts:

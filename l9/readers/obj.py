@@ -32,7 +32,7 @@ def read_obj(stream: BinaryIO, up: Axis) -> Mesh:
     data = stream.read()
     if not data.strip():
         raise RefusedObject("empty-file", f"{len(data):,} bytes")
-    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\\\n", b" ")
+    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\\\n", b" ")
     if b"#" in data:
         data = COMMENT.sub(b"", data)
     vertex_lines, face_lines = VERTEX.findall(data), FACE.findall(data)

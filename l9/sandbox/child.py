@@ -7,6 +7,7 @@ process is: it holds no secrets in its environment, and the parent checks every 
 
 import contextlib
 import ctypes
+import errno
 import importlib
 import os
 import re
@@ -19,9 +20,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from l9.config import resolve_target
-from l9.errors import RefusedObject, UsageError
+from l9.errors import L9Error, RefusedObject, UsageError
 from l9.sandbox import wire
-from l9.sandbox.contract import Answer
+from l9.sandbox.contract import Answer, machine_fault
 
 FILE_SIZE = 64 << 20  # bytes a child may write to one file: enough for Numba's cache, too little to fill a disk
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
@@ -103,15 +104,21 @@ def _run(request: dict[str, Any], files: list[BinaryIO]) -> list[memoryview]:
         return wire.pack({"status": "refused", "reason": error.reason, "detail": error.detail})
     except UsageError as error:
         return wire.pack({"status": "usage", "detail": str(error)})
+    except L9Error as error:  # our own code is wrong, such as a stage that breaks its column: no object is to blame
+        return wire.pack({"status": "fault", "detail": one_line(error)})
     except Exception as error:  # whatever a parser may raise on foreign bytes is that object's refusal, never the end of the work
         if _out_of_memory(error):
             return wire.pack({"status": "memory-limit"})
+        if machine_fault(error):  # it must not empty a dataset into quarantine
+            return wire.pack({"status": "fault", "detail": one_line(error)})
         return wire.pack({"status": "refused", "reason": "failed", "detail": one_line(error)})
 
 
 def _out_of_memory(error: BaseException | None) -> bool:
     while error is not None:
-        if isinstance(error, MemoryError):
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+            return True
+        if isinstance(error, ImportError) and "failed to map segment" in str(error):  # the loader's words for no memory left
             return True
         error = error.__cause__ or error.__context__
     return False

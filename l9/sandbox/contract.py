@@ -8,11 +8,21 @@ Plain JSON stands for an answer without buffers. It is named by "module:function
 either direction.
 """
 
+import errno
 from dataclasses import dataclass, field
 
 from numpy import ndarray
 
 from l9.fingerprint import Json
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
+CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+GONE = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT}  # a disk, or the network it hangs on
+
+
+def machine_fault(error: BaseException) -> bool:
+    """Whether an exception tells of the machine (a package or a right missing, a disk full or gone), and so of no object's bytes."""
+    return isinstance(error, ImportError) or (isinstance(error, OSError) and error.errno in FULL | CLOSED | GONE)
 
 
 @dataclass

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from l9.errors import RefusedObject, SandboxError, UsageError
+from l9.errors import L9Error, RefusedObject, SandboxError, UsageError
 from l9.fingerprint import Json
 from l9.sandbox import wire
 from l9.sandbox.child import DETAIL, MAX_DESCRIPTORS, memory_of
@@ -78,6 +78,7 @@ class Sandbox:
                                `too-large` or `too-many-files` before anything is opened
                 UsageError     as the function raised it
                 SandboxError   `memory-limit`, `cpu-limit`, `time-limit` or `died`, the second time
+                L9Error        where no object is to blame: the child does not start, a package is missing, a disk is full or gone
         """
         with opened(files, self.limits) as descriptors:
             try:
@@ -147,9 +148,13 @@ class _Child:
             "cpu_seconds": limits.cpu_seconds,
             "descriptors": limits.descriptors,
         }
-        body, _ = self._exchange(settings, (), START_SECONDS)
+        try:
+            body, _ = self._exchange(settings, (), START_SECONDS)
+        except SandboxError as error:  # it has read nothing yet: no object may be blamed
+            expected = f"expected `{sys.executable} -m l9.sandbox.child` to run here"
+            raise L9Error(f"the sandbox did not start: {error.detail}; {expected}") from error
         if not isinstance(body, dict) or not isinstance(body.get("resident"), int):
-            raise SandboxError("died", "the child did not start")
+            raise L9Error("the sandbox did not start: an answer that is none")
         return int(body["resident"])
 
     def ask(self, request: dict[str, Json], descriptors: Sequence[int]) -> Answer:
@@ -163,12 +168,16 @@ class _Child:
             raise RefusedObject(reason, " ".join(detail.split())[:DETAIL])
         if status == "usage" and isinstance(detail, str):
             raise UsageError(" ".join(detail.split())[: 2 * DETAIL])
+        if status == "fault" and isinstance(detail, str):
+            where = f"{request['target']} cannot work on this machine"
+            raise L9Error(f"{where}: {' '.join(detail.split())[:DETAIL]}; mend that, then run the command again")
         if status == "memory-limit":
             raise SandboxError("memory-limit", f"more than {self._limits.memory_bytes >> 20:,} MiB")
         raise SandboxError("died", "an answer that is none")
 
     def _exchange(self, body: Json, descriptors: Sequence[int], seconds: float) -> tuple[Any, list[wire.Buffer]]:
         deadline = time.monotonic() + seconds
+        os.lseek(self._words.fileno(), 0, os.SEEK_SET)  # the child writes at this shared place: cut alone, NULs would fill the gap
         self._words.truncate(0)
         try:
             wire.send(self._connection, wire.pack(body), deadline=deadline, descriptors=descriptors)

@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 
 from l9.cards import Card, load_card
+from l9.config import FOLDS
 from l9.errors import CardError, RefusedObject, SandboxError
 from l9.readers.process import read_object
 from l9.sandbox.contract import Answer
@@ -29,7 +30,6 @@ from l9.sandbox.parent import Sandbox
 
 RESOLUTION = 32
 ALIKE = 0.7  # of the furniture: 281 pairs, the largest family 23 wall sockets; at 0.6 a chain of 74 flat things, at 0.9 exact twins alone
-FOLDS = 5
 BLOCK = 1024  # grids multiplied at once: 1,024 x 32^3 float32 is 128 MiB
 
 Row = Mapping[str, str]

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 from l9.config import Use, build_arguments
-from l9.errors import RefusedObject, UsageError
+from l9.errors import L9Error, RefusedObject, UsageError
 from l9.readers.process import read_object
-from l9.sandbox.contract import Answer
+from l9.sandbox.contract import Answer, machine_fault
 from l9.stages.contract import columns_of, run_stages, stage_info
 
 
@@ -25,7 +25,8 @@ def process_object(
     stages   [{"target": "module:function", "arguments": {...}}, ...] with every argument spelled out
     returns  value {"rows": n, "columns": names, "notes": lines}; buffers row by row, each in the order of the columns. A cell that
              several rows share crosses the pipe once.
-    raises   RefusedObject with the reader's or stage's own reason, or `stage-failed` naming the stage that raised something else
+    raises   RefusedObject with the reader's or stage's own reason, or `stage-failed` naming the stage that raised something else;
+             ShapeError where a stage breaks its own column; what tells of the machine (`machine_fault`) as it is
     """
     uses = [Use(stage["target"], **stage["arguments"]) for stage in stages]
     steps = [(use.resolve(), build_arguments(use)) for use in uses]
@@ -45,11 +46,13 @@ def _named(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             result = function(subject, **arguments)
             return result if info is None or info.columns is None else list(result)  # a generator raises here, not later
-        except (RefusedObject, MemoryError, UsageError):
+        except (L9Error, MemoryError):
             raise
         except ImportError as error:  # the machine's fault, not the object's: it must not empty a dataset into quarantine
             raise UsageError(f"stage {function.__name__} cannot run here: {error}") from error
         except Exception as error:  # a stage that stumbles over one object must not end the work
+            if machine_fault(error):
+                raise
             words = " ".join(f"{type(error).__name__}: {error}".split())
             raise RefusedObject("stage-failed", f"{function.__name__}: {words}"[:300]) from error
 

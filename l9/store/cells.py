@@ -52,7 +52,7 @@ def columns_in(schema: pa.Schema) -> tuple[Column, ...]:
         for field in schema:
             if field.metadata:
                 told = {key.decode(): value.decode() for key, value in field.metadata.items()}
-                columns.append(Column(**{**told, "shape": tuple(json.loads(told["shape"]))}))
+                columns.append(Column.from_plain({**told, "shape": json.loads(told["shape"])}))
         expected, found = schema_of(columns, compression), schema.names
     except (KeyError, TypeError, ValueError, UsageError, pa.ArrowException) as error:
         raise StoreError(f"a field's name or metadata does not describe a column: {error}") from error

@@ -6,14 +6,15 @@ blob    every row has bytes (jpeg, zlib)         LargeBinary
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy import ndarray
 
-from l9.errors import ShapeError
+from l9.errors import ShapeError, StoreError
 from l9.fingerprint import Json, canonical
+from l9.typed import from_plain
 
 Cell = ndarray | bytes
 Row = dict[str, Cell]
@@ -48,6 +49,12 @@ class Column:
             "unit": self.unit,
             "axes": self.axes,
         }
+
+    @classmethod
+    def from_plain(cls, described: dict[str, Any]) -> "Column":
+        """The column that `describe` describes; StoreError names a field that is unknown, missing or of another type."""
+        column: Column = from_plain(cls, described, f"column {described.get('name', '')}", StoreError)
+        return column
 
     @property
     def size(self) -> int:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from l9.config import FOLDS
 from l9.errors import StoreError
 from l9.fingerprint import Json, canonical, digest
 from l9.store.columns import Column
 
 FORMAT = 1  # version of the bytes of shards, sidecars, indexes and manifests
-FOLDS = 5  # folds are numbered 0..4
 SPLITS = ("train", "validation", "test", "")
 KEY_DIGITS = 12  # hex digits of a store's key in its folder's name
 
@@ -52,7 +52,7 @@ class PlannedObject:
 class PlanFacts:
     """Everything about a store that is known before any object is read.
 
-    card      name of the dataset's card; `card_key` its sha256, "" where there is none
+    card      name of the dataset's card
     up        the axis that points up in every stored object: "+Y"
     columns   what every row holds
     objects   in any order, each id once
@@ -62,7 +62,6 @@ class PlanFacts:
     up: str
     columns: tuple[Column, ...]
     objects: tuple[PlannedObject, ...]
-    card_key: str = ""
 
     @cached_property
     def key(self) -> str:

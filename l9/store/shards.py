@@ -5,6 +5,7 @@
 Any Arrow reader opens one; the columns' shapes, units and axes are in the fields' metadata.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -64,7 +65,8 @@ class _RowFile:
 
     def discard(self) -> None:
         """Let go of the file and remove it."""
-        self._sink.stream.close()
+        with contextlib.suppress(OSError):  # a full disk refuses the bytes that still wait in the stream; they are not wanted
+            self._sink.stream.close()
         self.temporary.unlink(missing_ok=True)
 
     def _flush(self) -> None:

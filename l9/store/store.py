@@ -44,7 +44,7 @@ def write_store(home: Path, name: str, plan: PlanFacts, shards: Iterable[ShardFa
     """Make finished shards a store.
 
     shards   in any order; together they hold or quarantine every object of the plan exactly once
-    timings  one plain line each, for `timings.jsonl`; left as it is when empty
+    timings  one plain line each, for `timings.jsonl`
     raises   StoreError unless done + quarantined = planned, object by object
     """
     ordered = sorted(shards, key=lambda facts: facts.key)
@@ -55,8 +55,7 @@ def write_store(home: Path, name: str, plan: PlanFacts, shards: Iterable[ShardFa
     quarantine = _quarantine_bytes(planned, ordered)
     atomic_write(folder / "index.arrow", index)
     atomic_write(folder / "quarantine.jsonl", quarantine)
-    if timings:
-        atomic_write(folder / "timings.jsonl", "".join(canonical(line) + "\n" for line in timings).encode())
+    atomic_write(folder / "timings.jsonl", "".join(canonical(line) + "\n" for line in timings).encode())
     manifest = _manifest(name, plan, ordered, index, quarantine)
     atomic_write(folder / "manifest.json", (canonical(manifest) + "\n").encode())
     return Store.open(folder)
@@ -182,7 +181,8 @@ def find_store(home: Path, words: str) -> Store:
     if matches:
         raise UsageError(f"store '{words}' may be {', '.join(sorted(matches))}; give more letters")
     near = difflib.get_close_matches(words, names, 3, 0.3) or sorted(names)
-    raise UsageError(f"no store '{words}' in {home}; there is {', '.join(near) or 'none yet: l9 prep RECIPE makes one'}.  l9 store list")
+    there = f"there is {', '.join(near)}.  Stores are the folders below {home / 'store'}" if near else "none yet: l9 prep RECIPE makes one"
+    raise UsageError(f"no store '{words}' in {home}; {there}")
 
 
 def _assert_complete(planned: Mapping[str, PlannedObject], plan: PlanFacts, shards: Sequence[ShardFacts]) -> None:
@@ -206,7 +206,6 @@ def _manifest(name: str, plan: PlanFacts, shards: Sequence[ShardFacts], index: b
         "name": name,
         "key": plan.key,
         "card": plan.card,
-        "card_key": plan.card_key,
         "up": plan.up,
         "columns": [column.describe() for column in plan.columns],
         "counts": {
@@ -244,6 +243,6 @@ def _checked_manifest(path: Path, text: bytes) -> dict[str, Any]:
 
 def _columns_of(path: Path, described: list[Any]) -> tuple[Column, ...]:
     try:
-        return tuple(Column(**{**told, "shape": tuple(told["shape"])}) for told in described)
-    except (KeyError, TypeError) as error:
+        return tuple(Column.from_plain(told) for told in described)
+    except (StoreError, AttributeError) as error:  # AttributeError: no mapping at all
         raise StoreError(f"{path / 'manifest.json'}: columns: {error}; {REMAKE}") from error

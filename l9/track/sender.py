@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from l9.errors import TrackingError
 from l9.track.cursor import State, new_state, read_state, save_state
 from l9.track.facts import Facts, csv_text, durable_records, flattened, read_json, training_facts
+from l9.track.lock import LONGEST_WAIT, SEND_LOCK, locked
 
 METRICS_PER_BATCH, PARAMS_PER_BATCH = 1000, 100  # MLflow's own limits
 KEY_LENGTH, PARAM_LENGTH, DIGEST_LENGTH = 250, 6000, 36  # likewise, in characters
@@ -84,12 +86,20 @@ class Sender:
         found = self.client.search_runs([experiment], f"tags.`l9.token` = '{state['token']}'", max_results=1)
         tags = {"l9.token": state["token"], "l9.kind": state["kind"], "l9.folder": folder.name, **facts.get("tags", {})}
         above = folder.parent / str(state.get("parent"))
-        if state.get("parent") and (parent := read_state(above, self.uri)):
-            tags["mlflow.parentRunId"] = self._run_id(above, parent, parent)
+        if state.get("parent") and (above / "track.json").is_file():
+            tags |= self._parent_tag(above)
         run = found[0] if found else self.client.create_run(experiment, run_name=facts["name"], tags=tags)
         state["run_id"] = run.info.run_id
         save_state(folder, state)
         return str(run.info.run_id)
+
+    def _parent_tag(self, above: Path) -> dict[str, str]:
+        """What binds a run to the run of the folder `above`; alone there, so that two of its trainings do not make it twice."""
+        with locked(above / SEND_LOCK, LONGEST_WAIT) as mine:
+            if not mine:
+                raise TrackingError(f"another process has been sending {above.name} for {LONGEST_WAIT:.0f} s")
+            parent = read_state(above, self.uri)
+            return {"mlflow.parentRunId": self._run_id(above, parent, parent)} if parent else {}
 
     def _experiment(self, name: str) -> str:
         known = self.client.get_experiment_by_name(name)

@@ -6,15 +6,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from l9.errors import UsageError
+from l9.errors import TrackingError, UsageError
 from l9.fingerprint import digest
 from l9.progress import Say, quiet
 from l9.track.cursor import new_state, read_state, save_state
 from l9.track.facts import datasets
+from l9.track.lock import LONGEST_WAIT, SEND_LOCK, WORK_LOCK, held_elsewhere, locked
 from l9.track.sender import ENVIRONMENT, Sender
 
 PENDING = "track.pending"
@@ -49,25 +50,44 @@ class Tracker:
 
         name     of the pipeline: the experiment
         reports  the data it stands on
+
+        Where another process is at work on the same run, that one tracks it and nothing is done here.
         """
+        with locked(folder / WORK_LOCK) as mine:
+            if not mine:
+                yield None
+                return
+            with self._run(folder, name, resolved, reports) as run_id:
+                yield run_id
+
+    @contextmanager
+    def _run(self, folder: Path, name: str, resolved: Mapping[str, Any], reports: Reports) -> Iterator[str | None]:
         facts = {"kind": "run", "experiment": name, "name": folder.name, "params": dict(resolved), "datasets": datasets(reports)}
-        earlier = read_state(folder, self.uri)
-        kept = {} if earlier.get("finished") else earlier  # a finished run done again is another run
-        save_state(folder, {**new_state(self.uri), **kept, **facts, "status": "RUNNING"})
+
+        def begin() -> None:
+            earlier = read_state(folder, self.uri)
+            kept = {} if earlier.get("finished") else earlier  # a finished run done again is another run
+            save_state(folder, {**new_state(self.uri), **kept, **facts, "status": "RUNNING"})
+
+        self._attempt(folder, begin)
         self._parent = folder.name
         try:
             with self._status(folder):
                 self.send(folder)
-                yield read_state(folder, self.uri)["run_id"]
+                yield read_state(folder, self.uri).get("run_id")
         finally:
             self._parent = None
 
     @contextmanager
     def training(self, folder: Path) -> Iterator[None]:
-        """A training around the block: `sync` inside it only wakes a thread; at the end everything is sent."""
-        state = read_state(folder, self.uri)
-        if state and not state["finished"]:
-            save_state(folder, {**state, "status": "RUNNING"})
+        """A training around the block: `sync` inside it only wakes a thread; at the end everything is sent.
+
+        Where another process is at work on the folder, that one tracks it and nothing is done here.
+        """
+        if held_elsewhere(folder / WORK_LOCK):
+            yield
+            return
+        self._attempt(folder, lambda: self._resume(folder))
         self._waiting = queue.Queue()
         thread = threading.Thread(target=self._send_waiting, args=(self._waiting,), name="l9-track", daemon=True)
         thread.start()
@@ -76,8 +96,7 @@ class Tracker:
 
     def log_metrics(self, folder: Path, metrics: Mapping[str, float]) -> None:
         """A parent run's metrics over all its trainings and seeds; sent when its block ends."""
-        with self._lock:
-            save_state(folder, {**read_state(folder, self.uri), "metrics": dict(metrics)})
+        self._attempt(folder, lambda: save_state(folder, {**read_state(folder, self.uri), "metrics": dict(metrics)}))
 
     def log_prep(self, name: str, resolved: Mapping[str, Any], reports: Reports, seconds: float) -> None:
         """One finished preparation, as a run of its own: counts of each set and the seconds it took."""
@@ -87,8 +106,9 @@ class Tracker:
             f"{what}/{one}": value for one, report in reports.items() for what, value in report.items() if isinstance(value, int)
         }
         facts = {"kind": "prep", "experiment": name, "name": f"prep-{folder.name}", "params": dict(resolved), "datasets": known}
-        save_state(folder, new_state(self.uri, **{**facts, "metrics": counts | {"seconds": seconds}, "status": "FINISHED"}))
-        self.send(folder)
+        state = new_state(self.uri, **{**facts, "metrics": counts | {"seconds": seconds}, "status": "FINISHED"})
+        if self._attempt(folder, lambda: save_state(folder, state)):
+            self.send(folder)
 
     def sync(self, folder: Path) -> None:
         """Send what is new and durable in a run's folder: at once, or soon by the thread of the `training` block."""
@@ -98,26 +118,38 @@ class Tracker:
             self.send(folder)
 
     def send(self, folder: Path) -> bool:
-        """Send now; false, one line said and the folder marked pending where MLflow does not take it."""
-        with self._lock:
-            try:
-                self._sender.send(folder, self._parent)
-            except Exception as error:  # MLflow raises of every kind: the work goes on, and the folder is marked
+        """Send now; false where MLflow does not take it."""
+        return self._attempt(folder, lambda: self._send(folder))
+
+    def _send(self, folder: Path) -> None:
+        self._sender.send(folder, self._parent)
+        (folder / PENDING).unlink(missing_ok=True)
+
+    def _attempt(self, folder: Path, work: Callable[[], None]) -> bool:
+        """Do something to a folder's state or its MLflow run, alone; false, one line said and the folder marked pending where it fails."""
+        try:
+            with self._lock, locked(folder / SEND_LOCK, LONGEST_WAIT) as mine:
+                if not mine:
+                    raise TrackingError(f"another process has been sending {folder.name} for {LONGEST_WAIT:.0f} s")
+                work()
+        except Exception as error:  # MLflow raises of every kind, and the disk may be full: the work goes on, and the folder is marked
+            with suppress(OSError):
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / PENDING).touch()
-                if not self._warned:
-                    self._warned = True
-                    self.say(f"tracking: {self.uri} does not take it ({_one_line(error)}); work goes on, the next l9 run sends it")
-                return False
-            (folder / PENDING).unlink(missing_ok=True)
-            return True
+            if not self._warned:
+                self._warned = True
+                self.say(f"tracking: {self.uri} does not take it ({_one_line(error)}); work goes on, the next l9 run sends it")
+            return False
+        return True
 
     def catch_up(self) -> int:
-        """Send every folder marked pending, oldest first; returns how many went through."""
+        """Send every folder marked pending, oldest first, but those another process is sending; returns how many went through."""
         runs = self.home / "runs"
-        places = sorted([*runs.glob(f"*/{PENDING}"), *runs.glob(f".prep/*/{PENDING}")], key=lambda path: path.stat().st_mtime_ns)
+        places = sorted([*runs.glob(f"*/{PENDING}"), *runs.glob(f".prep/*/{PENDING}")], key=_age)
         sent = 0
         for marker in places:
+            if held_elsewhere(marker.parent / SEND_LOCK):
+                continue
             if not self.send(marker.parent):
                 break
             sent += 1
@@ -148,13 +180,20 @@ class Tracker:
             before()
             self._end(folder, status)
 
+    def _resume(self, folder: Path) -> None:
+        state = read_state(folder, self.uri)
+        if state and not state["finished"]:
+            save_state(folder, {**state, "status": "RUNNING"})
+
     def _end(self, folder: Path, status: str) -> None:
-        with self._lock:
+        def end() -> None:
             state = read_state(folder, self.uri) or new_state(self.uri, kind="training", parent=self._parent)
             if state["finished"] and status == "FINISHED":
                 return
             save_state(folder, {**state, "status": status, "finished": False})
-            self.send(folder)
+            self._send(folder)
+
+        self._attempt(folder, end)
 
 
 def catch_up(home: Path, uri: str | None = None, say: Say = quiet) -> int:
@@ -169,6 +208,14 @@ def serve(home: Path, uri: str | None, port: int) -> None:
         raise UsageError(f"tracking is on a server already; open {place}")
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", place, "--host", "127.0.0.1", "--port", str(port)]
     subprocess.run(command, check=False, cwd=home, env={**ENVIRONMENT, **os.environ})
+
+
+def _age(marker: Path) -> int:
+    """When it was made, in ns; 0 where another process has just removed it."""
+    try:
+        return marker.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _one_line(error: Exception) -> str:

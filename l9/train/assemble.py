@@ -83,6 +83,19 @@ def assemble(job: Job, device: torch.device) -> Assembly:
     return Assembly(training, train, schedule, task, model, classes, job["up"], samples, learnt, tests)
 
 
+def check_tests(assembly: Assembly, job: Job) -> None:
+    """Before the first step, not after the last: TrainingError where a test set has no samples."""
+    for name, samples in assembly.tests.items():
+        if len(samples) > 0:
+            continue
+        if job["sets"][name]["fold"] is not None:
+            raise TrainingError(f"no test samples in set {name}; check fold, classes and labels with l9 data check")
+        raise TrainingError(
+            f"set {name} has no test samples: a hash of each id puts about 1 object in 10 into the test part, and none came there; "
+            "add objects, or give its card a labels csv with the columns id, class, fold and the set a fold=0"
+        )
+
+
 def build_task(training: Training, classes: tuple[str, ...], up: str, device: torch.device) -> tuple[Task, nn.Module | None]:
     """The task and its network (None for a baseline), `classes` and `up` filled in where the recipe left them out."""
     fill = {"classes": list(classes), "up": up}

@@ -3,7 +3,7 @@
     model.safetensors       the network's state dict
     optimizer.safetensors   moments and counters, `player/parameter/key`
     buffers.safetensors     the task's own tensors (EMA, image pools, codebooks)
-    state.json              step, epoch, step in the epoch, torch's random state, and size and sha256 of the three
+    state.json              step, epoch, step in the epoch, torch's random state, the precision, and size and sha256 of the three
 
 A folder is written under a temporary name, flushed, and renamed; the newest two are kept. Nothing here is a pickle.
 """
@@ -46,6 +46,7 @@ class Checkpoint:
     folder: Path
     progress: Progress
     random_state: bytes
+    precision: str | None = None  # "float32" or "bfloat16": what "auto" was where the training began; None: an older checkpoint
 
     def tensors(self, part: str) -> dict[str, Tensor]:
         """The tensors of `model`, `optimizer` or `buffers`; they still map the file, so copy them before keeping them."""
@@ -63,7 +64,9 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise TrainingError(f"{path}: not a safetensors file ({error})") from error
 
 
-def write_checkpoint(run_dir: Path, progress: Progress, model: nn.Module, movers: Mapping[str, Mover], task: Task) -> Path:
+def write_checkpoint(
+    run_dir: Path, progress: Progress, model: nn.Module, movers: Mapping[str, Mover], task: Task, precision: str = "float32"
+) -> Path:
     """Write the checkpoint of a finished step, flushed to the disk, and remove all but the newest two."""
     final = _parent(run_dir) / f"{progress.step:08d}"
     tensors = {"model": model.state_dict(), "optimizer": optimizer_tensors(movers), "buffers": task.buffers()}
@@ -75,6 +78,7 @@ def write_checkpoint(run_dir: Path, progress: Progress, model: nn.Module, movers
             "format": FORMAT,
             **asdict(progress),
             "torch": torch.__version__,
+            "precision": precision,
             "random_state": bytes(torch.get_rng_state().tolist()).hex(),
             "files": files,
         }
@@ -141,7 +145,10 @@ def _opened(folder: Path) -> Checkpoint | None:
             if (folder / name).stat().st_size != facts["bytes"] or file_digest(folder / name) != facts["sha256"]:
                 return None
         progress = Progress(*(int(state[name]) for name in ("step", "epoch", "step_in_epoch")))
-        return Checkpoint(folder, progress, bytes.fromhex(state["random_state"]))
+        precision = state.get("precision")
+        if precision not in (None, "float32", "bfloat16"):
+            return None
+        return Checkpoint(folder, progress, bytes.fromhex(state["random_state"]), precision)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # whatever is wrong inside, this folder is no checkpoint
 

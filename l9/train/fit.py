@@ -1,6 +1,7 @@
 """Train what a folder's `training.json` says: in this process, or by Ray Train workers; what is finished is given back at once.
 
 training.json   what to do: recipe, training, seed, sets, ... (written by the caller before)
+lock            held by the one process at work on the folder
 result.json     there: finished.   error.json: ended by an error of ours.   progress.log: what the workers said
 """
 
@@ -13,8 +14,9 @@ from typing import Any
 import torch
 
 from l9.config import Train
-from l9.errors import L9Error, TrainingError
+from l9.errors import L9Error, TrainingError, UsageError
 from l9.progress import Say
+from l9.track.lock import WORK_LOCK, locked
 from l9.train.assemble import Job
 from l9.train.noted import note_error, raise_noted
 from l9.train.ranks import Ranks
@@ -41,12 +43,19 @@ def fit(
     address        of a Ray cluster, where workers are wanted; None: an embedded one on this machine
     fresh          forget what an earlier attempt left
     on_checkpoint  called with `run_dir` when a checkpoint is durable (in process; with workers once, at the end)
-    raises         L9Error, also from workers, and left in error.json; KeyboardInterrupt after a checkpoint of the last finished step
+    raises         UsageError where another process is at work on it; L9Error, also from workers, and left in error.json;
+                   KeyboardInterrupt after a checkpoint of the last finished step
     """
-    if fresh:
-        forget(run_dir)
-    if (stored := read_result(run_dir)) is not None:
-        return stored
+    with locked(run_dir / WORK_LOCK) as mine:
+        if not mine:
+            raise UsageError(f"another l9 run is at work on {run_dir.name}; wait for it or stop it")
+        if fresh:
+            forget(run_dir)
+        stored = read_result(run_dir)
+        return _fit(run_dir, home, say, address, on_checkpoint) if stored is None else stored
+
+
+def _fit(run_dir: Path, home: Path, say: Say, address: str | None, on_checkpoint: Callable[[Path], None]) -> dict[str, Any]:
     (run_dir / "error.json").unlink(missing_ok=True)
     job = read_job(run_dir, home)
     workers = from_plain(Train, job["train"], "train").workers

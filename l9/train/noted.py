@@ -1,17 +1,22 @@
 """Errors of ours, left in a run's folder (`error.json`) where the parent, later attempts and the tracker see them."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from l9 import errors
-from l9.errors import L9Error, TrainingError
+from l9.errors import L9Error, StoreError, TrainingError
 from l9.store.publish import atomic_write
 
 
 def note_error(run_dir: Path, error: L9Error) -> None:
-    """Leave an error of ours where the parent, later attempts and the tracker see it: it would come again, so it is not retried."""
+    """Leave an error of ours where the parent, later attempts and the tracker see it: it would come again, so it is not retried.
+
+    A full disk takes no note and must not hide the error either: it goes on to the caller all the same.
+    """
     facts = {"error": type(error).__name__, "message": str(error)}
-    atomic_write(run_dir / "error.json", json.dumps(facts).encode())
+    with suppress(StoreError):
+        atomic_write(run_dir / "error.json", json.dumps(facts).encode())
 
 
 def raise_noted(run_dir: Path) -> None:

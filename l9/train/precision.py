@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,6 +16,11 @@ class Precision:
 
     bfloat16: bool
     device_type: str = "cpu"
+
+    @property
+    def name(self) -> str:
+        """ "float32" or "bfloat16", as checkpoints and results record it."""
+        return "bfloat16" if self.bfloat16 else "float32"
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context in which a loss is computed."""
@@ -32,13 +37,22 @@ def has_bfloat16(device: torch.device) -> bool:
     return bool(torch.cpu._is_amx_tile_supported())
 
 
-def choose_precision(setting: Literal["auto", "float32", "bfloat16"], device: torch.device, model: nn.Module) -> Precision:
-    """The precision of a training.
+def can_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 autocast runs there at all, however slowly: on every processor, and on GPUs as CUDA says."""
+    return device.type != "cuda" or torch.cuda.is_bf16_supported()
 
-    raises  TrainingError for bfloat16 with 3D convolutions laid out channels-last: their gradients are NaN on processors
-            (measured with torch 2.13)
+
+def choose_precision(setting: str, device: torch.device, model: nn.Module) -> Precision:
+    """The precision of a training; `setting` is "auto", "float32" or "bfloat16".
+
+    raises  TrainingError for bfloat16 on a device that cannot compute in it, and with 3D convolutions laid out channels-last: their
+            gradients are NaN on processors (measured with torch 2.13)
     """
     bfloat16 = setting == "bfloat16" or (setting == "auto" and has_bfloat16(device))
+    if bfloat16 and not can_bfloat16(device):
+        raise TrainingError(
+            f"{device.type} cannot compute in bfloat16, in which this training is; go on where it can, or train with --fresh"
+        )
     if bfloat16 and any(_channels_last_3d(module) for module in model.modules()):
         raise TrainingError(
             "the model's 3D convolutions are laid out channels_last_3d, whose bfloat16 gradients are NaN; "

@@ -1,4 +1,4 @@
-"""The processes that train one network together, and the three things they say to each other: sum, broadcast, wait.
+"""The processes that train one network together, and the two things they say to each other: sum and broadcast.
 
 One process alone (world 1) pays nothing: every method returns at once. More than one talk through `torch.distributed`, whose
 process group the caller has opened (gloo on processors, nccl on GPUs).
@@ -51,11 +51,6 @@ class Ranks:
             letters.copy_(torch.frombuffer(bytearray(encoded), dtype=torch.uint8))
         self._spread(letters)
         return bytes(letters.tolist()).decode()
-
-    def barrier(self) -> None:
-        """Wait until every rank is here."""
-        if self.world > 1:
-            self.all_reduce_sum([torch.zeros(1, device=self.device)])
 
     def _sum(self, buffer: Tensor) -> None:
         torch.distributed.all_reduce(buffer)

@@ -8,11 +8,13 @@ There are no times in it: two runs with one seed write the same bytes.
 
 import json
 import os
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from types import TracebackType
+from typing import Any, Self, TextIO
 
-from l9.errors import TrainingError
-from l9.store.publish import atomic_write
+from l9.errors import StoreError, TrainingError
+from l9.store.publish import atomic_write, disk_full_named
 
 Record = dict[str, float | int | str]
 """One line: a step's number, epoch and metrics."""
@@ -28,17 +30,38 @@ class Records:
 
     def add(self, record: Record) -> None:
         """Append one step's line; it reaches the disk with the next `flush`."""
-        self._stream.write(json.dumps(record, allow_nan=False) + "\n")
+        line = json.dumps(record, allow_nan=False) + "\n"
+        with disk_full_named(self.path.parent):
+            self._stream.write(line)
 
     def flush(self) -> None:
         """Bring every line to the disk: called before a checkpoint, so that no checkpoint is ahead of its metrics."""
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        with disk_full_named(self.path.parent):
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
 
     def close(self) -> None:
         """Flush and let go of the file."""
-        self.flush()
-        self._stream.close()
+        with disk_full_named(self.path.parent):
+            try:
+                self.flush()
+            finally:
+                self._stream.close()
+
+    def __enter__(self) -> Self:
+        """The records, closed at the end of the block."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close; where the block ended by an error already, that one is raised and not what closing finds (the same full disk)."""
+        with nullcontext() if error is None else suppress(StoreError, OSError):
+            self.close()
+
+
+def last_loss(run_dir: Path) -> float:
+    """The loss of the last step in `metrics.jsonl`; NaN where there is none."""
+    lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return float(json.loads(lines[-1]).get("loss", "nan")) if lines else float("nan")
 
 
 def cut_back(path: Path, steps: int) -> None:

@@ -1,6 +1,6 @@
 """What a finished training leaves: outcomes, pictures, and last of all `result.json`, whose existence means done.
 
-result.json      {"metrics": {name: number}, "tables": {name: rows}, "classes", "up", "pictures", "steps"}
+result.json      {"metrics": {name: number}, "tables": {name: rows}, "classes", "up", "pictures", "steps", "precision"}
 outcomes.jsonl   one line for each tested object: what it is and what was answered
 pictures/*.png   confusion matrix, worst mistakes
 """
@@ -35,9 +35,12 @@ def read_result(run_dir: Path) -> dict[str, Any] | None:
     return value
 
 
-def write_result(assembly: Assembly, run_dir: Path, extra: Mapping[str, float], steps: int) -> dict[str, Any]:
-    """Evaluate on every test set and write what was found; `extra` metrics come first. Numbers are float32, without autocast."""
-    metrics: dict[str, float] = dict(extra)
+def write_result(assembly: Assembly, run_dir: Path, extra: Mapping[str, float], steps: int, precision: str | None) -> dict[str, Any]:
+    """Evaluate on every test set and write what was found; `extra` metrics come first. Numbers are float32, without autocast.
+
+    precision  in which the network was trained: "float32" or "bfloat16"; None where nothing was
+    """
+    metrics: dict[str, float] = {key: _finite(key, "the training samples", value) for key, value in extra.items()}
     tables: dict[str, list[dict[str, Any]]] = {}
     outcomes: list[dict[str, Any]] = []
     pictures: list[str] = []
@@ -51,7 +54,7 @@ def write_result(assembly: Assembly, run_dir: Path, extra: Mapping[str, float], 
         pictures += write_pictures(run_dir, drawn, "" if alone else f"{name}_")
     _write_state(assembly, run_dir)
     atomic_write(run_dir / "outcomes.jsonl", "".join(_line(row) + "\n" for row in outcomes).encode())
-    about = {"classes": list(assembly.classes), "up": assembly.up, "pictures": pictures, "steps": steps}
+    about = {"classes": list(assembly.classes), "up": assembly.up, "pictures": pictures, "steps": steps, "precision": precision}
     result = {"metrics": metrics, "tables": tables, **about}
     atomic_write(run_dir / RESULT, json.dumps(result, indent=1, allow_nan=False).encode())
     return result
@@ -59,8 +62,6 @@ def write_result(assembly: Assembly, run_dir: Path, extra: Mapping[str, float], 
 
 def _evaluated(assembly: Assembly, name: str) -> tuple[Report, list[Picture]]:
     samples = assembly.tests[name]
-    if len(samples) == 0:
-        raise TrainingError(f"no test samples in set {name}; check fold, classes and labels with l9 data check")
     if assembly.model is not None:
         assembly.model.eval()
     with torch.no_grad():

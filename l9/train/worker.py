@@ -4,6 +4,7 @@ Seed, open stores, build, fit, resume from the newest checkpoint, train, evaluat
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from l9.data.loader import Loader
 from l9.errors import TrainingError
 from l9.progress import Say, quiet
 from l9.tasks.contract import Task
-from l9.train.assemble import OVERFIT_LOSS, Assembly, Job, assemble
+from l9.train.assemble import OVERFIT_LOSS, Assembly, Job, assemble, check_tests
 from l9.train.checkpoints import (
     Checkpoint,
     Progress,
@@ -30,9 +31,9 @@ from l9.train.curve import length_of
 from l9.train.interrupt import deferred_interrupt
 from l9.train.loop import Hooks, State, run_loop
 from l9.train.optimizers import movers_of
-from l9.train.precision import choose_precision, lay_out
+from l9.train.precision import Precision, choose_precision, lay_out
 from l9.train.ranks import Ranks
-from l9.train.records import Record, Records
+from l9.train.records import Record, Records, last_loss
 from l9.train.result import write_pictures, write_result
 from l9.train.watch import Watch
 
@@ -48,17 +49,20 @@ def train_worker(job: Job, *, say: Say = quiet, ranks: Ranks | None = None, dura
     run_dir = Path(job["run_dir"])
     run_dir.mkdir(parents=True, exist_ok=True)
     assembly = assemble(job, ranks.device)
+    check_tests(assembly, job)
     assembly.task.bind(assembly.model)
     assembly.task.fit(assembly.samples)
     found: dict[str, float] = {}
-    steps = 0
+    steps, precision = 0, None
     if assembly.model is not None and assembly.task.players():
-        steps, loss = _Learning(job, assembly, assembly.model, ranks, say, durable).run()
+        learning = _Learning(job, assembly, assembly.model, ranks, say, durable)
+        steps, loss = learning.run()
+        precision = learning.precision.name
         found = {"overfit_loss": loss} if job["overfit"] else {}
     if ranks.rank != 0:
         return {}
     say(f"evaluating on {', '.join(f'{name} ({len(samples):,} samples)' for name, samples in assembly.tests.items())}")
-    return write_result(assembly, run_dir, found, steps)
+    return write_result(assembly, run_dir, found, steps, precision)
 
 
 class _Learning:
@@ -69,7 +73,8 @@ class _Learning:
         self.run_dir = Path(job["run_dir"])
         self.task: Task = assembly.task
         self.loader = self._loader(ranks)
-        self.precision = choose_precision(assembly.train.precision, ranks.device, model)
+        self.checkpoint = self._agreed_checkpoint()
+        self.precision = self._agreed_precision()
         lay_out(model, self.precision)
         self.state = State(job["seed"], movers_of(self.task.players(), model, assembly.schedule.lr))
         self.loss = float("nan")
@@ -91,28 +96,35 @@ class _Learning:
         self._begin()
         length = length_of(self.assembly.schedule, self.loader)
         watch = Watch(self.say, self.run_dir, length, self.task.start_loss(), self.state.progress.step)
-        records = Records(self.run_dir, self.state.progress.step) if self.ranks.rank == 0 else None
-        try:
-            with deferred_interrupt() as interrupted:
-                hooks = Hooks(
-                    step=lambda record: self._finished_step(record, records, watch),
-                    checkpoint=lambda progress: self._checkpoint(progress, records),
-                    # a rank cannot leave alone: Ctrl-C is deferred where there is one, Ray ends them all where there are more
-                    stop=lambda record: (interrupted() and self.ranks.world == 1) or self._learnt_by_heart(record),
-                )
-                run_loop(self.task, self.model, self.loader, self.assembly.schedule, self.state, self.ranks, self.precision, hooks)
-                if interrupted():
-                    raise KeyboardInterrupt
-        finally:
-            if records is not None:
-                records.close()
+        with self._records() as records:
+            self._recall_loss()
+            if not self._learnt_by_heart():
+                self._steps(records, watch)
         return self.state.progress.step, self.loss
+
+    def _records(self) -> AbstractContextManager[Records | None]:
+        return Records(self.run_dir, self.state.progress.step) if self.ranks.rank == 0 else nullcontext()
+
+    def _steps(self, records: Records | None, watch: Watch) -> None:
+        with deferred_interrupt() as interrupted:
+            hooks = Hooks(
+                step=lambda record: self._finished_step(record, records, watch),
+                checkpoint=lambda progress: self._checkpoint(progress, records),
+                # a rank cannot leave alone: Ctrl-C is deferred where there is one, Ray ends them all where there are more
+                stop=lambda record: (interrupted() and self.ranks.world == 1) or self._learnt_by_heart(),
+            )
+            run_loop(self.task, self.model, self.loader, self.assembly.schedule, self.state, self.ranks, self.precision, hooks)
+            if interrupted():
+                raise KeyboardInterrupt
+
+    def _recall_loss(self) -> None:
+        """The last loss of what is resumed: perhaps no step is left to be made."""
+        self.loss = float(self.ranks.broadcast_text(str(last_loss(self.run_dir)) if self.ranks.rank == 0 else ""))
 
     def _begin(self) -> None:
         """Resume, or start: weights of `init`, the task's own initialisation, the picture of the first batch."""
-        checkpoint = self._agreed_checkpoint()
-        if checkpoint is not None:
-            self.state.progress = restore(checkpoint, self.model, self.state.movers, self.task)
+        if self.checkpoint is not None:
+            self.state.progress = restore(self.checkpoint, self.model, self.state.movers, self.task)
             self.say(f"resuming after step {self.state.progress.step:,}")
         else:
             self._start()
@@ -130,6 +142,13 @@ class _Learning:
                 f"{self.run_dir}: rank {self.ranks.rank} cannot read the checkpoint of step {step}; expected --home on a share"
             )
         return same
+
+    def _agreed_precision(self) -> Precision:
+        """What the training began in, whichever machine it began on; else the setting, in which rank 0 decides on "auto"."""
+        began = None if self.checkpoint is None else self.checkpoint.precision
+        wanted = began or self.assembly.train.precision
+        first = choose_precision(wanted, self.ranks.device, self.model).name if self.ranks.rank == 0 else ""
+        return choose_precision(self.ranks.broadcast_text(first), self.ranks.device, self.model)
 
     def _start(self) -> None:
         if self.job["init"]:
@@ -153,11 +172,11 @@ class _Learning:
     def _checkpoint(self, progress: Progress, records: Records | None) -> None:
         if records is not None:
             records.flush()
-            write_checkpoint(self.run_dir, progress, self.model, self.state.movers, self.task)
+            write_checkpoint(self.run_dir, progress, self.model, self.state.movers, self.task, self.precision.name)
             self.durable()
 
-    def _learnt_by_heart(self, record: Record) -> bool:
-        return bool(self.job["overfit"]) and float(record.get("loss", 1.0)) < OVERFIT_LOSS
+    def _learnt_by_heart(self) -> bool:
+        return bool(self.job["overfit"]) and self.loss < OVERFIT_LOSS
 
 
 def initial_tensors(source: Path) -> dict[str, torch.Tensor]:
