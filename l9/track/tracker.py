@@ -5,6 +5,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from l9.track.lock import LONGEST_WAIT, SEND_LOCK, WORK_LOCK, held_elsewhere, lo
 from l9.track.sender import ENVIRONMENT, Sender
 
 PENDING = "track.pending"
+AWAY_SECONDS = 60.0  # a server that did not answer is not asked again so soon: each question costs its whole time-out
 Reports = Mapping[str, Mapping[str, Any]]
 """set -> what was prepared: "store", "manifest" (its path or sha256), and counts."""
 
@@ -43,6 +45,7 @@ class Tracker:
         self._waiting: queue.Queue[Path | None] | None = None
         self._parent: str | None = None
         self._warned = False
+        self._away_until = 0.0
 
     @contextmanager
     def run(self, folder: Path, name: str, resolved: Mapping[str, Any], reports: Reports) -> Iterator[str | None]:
@@ -122,7 +125,13 @@ class Tracker:
         return self._attempt(folder, lambda: self._send(folder))
 
     def _send(self, folder: Path) -> None:
-        self._sender.send(folder, self._parent)
+        if time.monotonic() < self._away_until:
+            raise TrackingError("it did not answer a moment ago")
+        try:
+            self._sender.send(folder, self._parent)
+        except Exception:
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            raise
         (folder / PENDING).unlink(missing_ok=True)
 
     def _attempt(self, folder: Path, work: Callable[[], None]) -> bool:
