@@ -223,6 +223,22 @@ def test_a_server_that_is_away_costs_one_line_and_catch_up_sends_it_all(tmp_path
     assert above.data.params["seeds"] == "[0, 1]"
 
 
+def test_a_server_that_is_away_is_not_asked_again_at_once(home, monkeypatch):
+    asked = []
+
+    def away(folder, parent=None):
+        asked.append(folder)
+        raise ConnectionError("nobody there")
+
+    folder, tracker = _training(home, "away"), Tracker(home, NOBODY)
+    monkeypatch.setattr(tracker._sender, "send", away)
+    assert [tracker.send(folder) for _ in range(5)] == [False] * 5
+    assert len(asked) == 1
+    monkeypatch.setattr(tracker, "_away_until", 0.0)
+    tracker.send(folder)
+    assert len(asked) == 2
+
+
 def test_a_training_belongs_to_the_run_around_it_and_a_run_done_again_is_another(home):
     folder, parent, tracker = _training(home, "child"), home / "runs" / "above", Tracker(home)
     ids = []
