@@ -119,6 +119,8 @@ def test_cards_are_listed_one_a_line(tmp_path):
 
 
 def test_ctrl_c_is_one_line_and_the_same_command_continues(tmp_path, meshes):
+    for number in range(4, 40):  # enough to be interrupted in the middle on a fast machine too
+        (meshes / "thing" / f"{number}.obj").write_text(BOX)
     words = ["prep", "furniture_sdf", "--card", "folder", "--root", str(meshes), "--workers", "0", "--set", COARSE]
     process = subprocess.Popen([sys.executable, "-m", "l9.cli", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     shards = tmp_path / "l9-home" / "store" / "shards"
@@ -131,7 +133,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_continues(tmp_path, meshes):
     assert "l9: interrupted; the same command continues" in errors
     assert "Traceback" not in errors
     again = _l9(*words, "--json", cwd=tmp_path)
-    assert json.loads(again.stdout.splitlines()[-1])["done"] == 4
+    assert json.loads(again.stdout.splitlines()[-1])["done"] == 40
 
 
 def test_the_root_of_a_checkout_shadows_no_library():
