@@ -45,7 +45,7 @@ class Card:
     shards      2^n: how many shards a store of this dataset has
     classes     name -> list of class names, or {"at_least": n} for every class with n objects or more
     unlabelled  the class name that stands for "no label" ("other")
-    counts      what `l9 data check` expects
+    counts      what `l9 data check` expects: `objects`, `labelled`, `train`, `validation`, `test`, or the name of a class set
     labels      csv beside the card with columns id, class, and fold (0..4, or empty) where objects have folds
     known_bad   csv beside the card with columns id, reason: objects that go straight to quarantine
     parameters  arguments handed to the reader's `find` and `read`

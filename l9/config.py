@@ -129,6 +129,8 @@ class Training:
     """One network (or a baseline: model None) on one task.
 
     sets, test  names of sets to learn from and to report; default for both: the first set
+    parts       what of them is learnt / reported. Choose settings by "train/validation", report "train/test"; with the settings chosen,
+                "train+validation/test" learns from all but the test part
     init        an earlier training of this pipeline, a run or a file whose weights are copied by name and shape
     """
 
@@ -138,6 +140,7 @@ class Training:
     name: str = ""
     sets: tuple[str, ...] | None = None
     test: tuple[str, ...] | None = None
+    parts: Literal["train/test", "train/validation", "train+validation/test"] = "train/test"
     init: str | None = None
 
 

@@ -80,19 +80,31 @@ class DigestCache:
 
     def of(self, path: Path) -> str:
         """sha256 of `path`: from the cache if nothing about the file has changed, else read now."""
-        state = path.stat()
-        stamp = (state.st_size, state.st_mtime_ns, state.st_ino)
-        row = self._ask("SELECT size, mtime_ns, inode, sha256 FROM digests WHERE path = ?", str(path))
-        if row is not None and row[:3] == stamp and not self._rehash:
-            return str(row[3])
+        known = self.remembered(path)
+        if known is not None:
+            return known
+        stamp = _stamp(path)  # before it is read: a change meanwhile is seen the next time
         sha256 = file_digest(path)
-        self._ask("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", str(path), *stamp, sha256)
+        self._remember(path, stamp, sha256)
         return sha256
+
+    def remembered(self, path: Path) -> str | None:
+        """sha256 of `path` if it is known and nothing about the file has changed; None where it would have to be read."""
+        row = self._ask("SELECT size, mtime_ns, inode, sha256 FROM digests WHERE path = ?", str(path))
+        known = row is not None and row[:3] == _stamp(path) and not self._rehash
+        return str(row[3]) if row is not None and known else None
+
+    def remember(self, path: Path, sha256: str) -> None:
+        """Note the digest of a file that has just been written and hashed on the way."""
+        self._remember(path, _stamp(path), sha256)
 
     def close(self) -> None:
         """Let go of the sqlite file."""
         if self._connection is not None:
             self._connection.close()
+
+    def _remember(self, path: Path, stamp: tuple[int, int, int], sha256: str) -> None:
+        self._ask("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", str(path), *stamp, sha256)
 
     def _begin(self, *, anew: bool = False) -> None:
         """Open the file, empty if `anew`; what is there already moves out of the way then."""
@@ -121,3 +133,9 @@ class DigestCache:
             if mend and not isinstance(error, sqlite3.OperationalError):  # damaged: what is locked or out of reach stays where it is
                 self._begin(anew=True)
             return None
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Size in bytes, time of change in ns, inode."""
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns, state.st_ino

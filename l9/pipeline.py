@@ -30,8 +30,7 @@ def prepare(pipeline: Pipeline, options: Options, say: Say) -> dict[str, Any]:
     seconds = round(time.monotonic() - start, 3)
     tracker = Tracker(options.home, options.tracking, say)
     tracker.catch_up()
-    if any(one.counts.made for one in prepared):
-        tracker.log_prep(pipeline.name, pipeline.describe(), reports, seconds)
+    tracker.log_prep(pipeline.name, pipeline.describe(), reports, seconds, made=any(one.counts.made for one in prepared))
     return {**first, "seconds": seconds, "recipe": pipeline.name, "sets": reports}
 
 

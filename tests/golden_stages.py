@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from l9.geometry.cloud import PointCloud
 from l9.geometry.mesh import Mesh
+from l9.geometry.sample import sample_surface
 from l9.geometry.solids import SOLIDS
-from l9.stages import coarse_occupancy, normalise, occupancy, sdf, surface_points, views
+from l9.stages import box_size, coarse_occupancy, labelled_points, normalise, occupancy, sdf, surface_points, views
 from l9.stages.contract import columns_of, run_stages, stage_info
 
 PATH = Path(__file__).parent / "golden" / "stages.json"
@@ -19,7 +21,9 @@ STEPS = {
     "sdf": [(sdf, {"resolution": 24, "dtype": "float16"})],
     "surface_points": [(surface_points, {"count": 256, "seed": 0})],
     "views": [(views, {"count": 3, "size": 48})],
+    "box_size": [(box_size, {})],
     "coarse_occupancy": [(coarse_occupancy, {"seed": 0})],
+    "labelled_points": [(labelled_points, {"count": 256, "seed": 0, "normals": True})],
 }
 
 
@@ -30,12 +34,18 @@ def _statistics(cell):
     return [round(float(value), 6) for value in (values.mean(), (values**2).mean(), *(weights @ values))]
 
 
+def _cloud(mesh):
+    """1,000 points of the mesh, each labelled by the eighth of space it lies in."""
+    points, normals, _ = sample_surface(mesh.vertices, mesh.faces, 1000, seed=0)
+    return PointCloud(points.astype(np.float64), normals.astype(np.float64), (points > 0) @ np.array([1, 2, 4]))
+
+
 def measured():
     """Per stage its version, and per column its dtype, shape, statistics and, where the stage computes no rounded floats, sha256."""
     made = SOLIDS["chair"](np.random.default_rng(0))
-    found = {}
+    mesh, found = Mesh(made.vertices, made.faces), {}
     for name, steps in STEPS.items():
-        (row,) = run_stages(Mesh(made.vertices, made.faces), steps, object_id="chair/0000")
+        (row,) = run_stages(_cloud(mesh) if name == "labelled_points" else mesh, steps, object_id="chair/0000")
         columns = {
             column.name: {"dtype": column.dtype, "shape": list(column.shape), "statistics": _statistics(row[column.name])}
             for column in columns_of(steps)

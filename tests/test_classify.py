@@ -15,6 +15,7 @@ from l9.models.pointnet import PointNet
 from l9.models.voxnet import VoxNet
 from l9.tasks.classify import Classify
 from l9.tasks.contract import Report, Turn
+from l9.tasks.inputs import log_box_size
 from l9.tasks.pictures import classification_pictures
 from l9.tasks.scores import accuracies, best_answers, classification_report, confusion_counts
 
@@ -395,3 +396,18 @@ def test_the_first_batch_is_drawn_as_it_is_fed(tmp_path):
     pictures = [task.batch_picture(batch_of({"occupancy": shapes(30)}, epoch=epoch), samples) for epoch in (0, 0, 1)]
     assert np.array_equal(pictures[0].pixels, pictures[1].pixels) and not np.array_equal(pictures[0].pixels, pictures[2].pixels)
     assert pictures[0].name == "first_batch" and pictures[0].pixels.shape[0] < 4 * 190 + 60
+
+
+def test_the_size_of_the_box_tells_apart_what_shape_cannot(tmp_path):
+    """Equal grids: only the logarithms of the box's sides differ between the classes."""
+    sizes = np.where(np.arange(24)[:, None] % 2 == 0, 0.1, 2.0).astype(np.float32) * np.ones(3, np.float32)
+    samples = store_of(tmp_path, {"occupancy": np.repeat(shapes(1), 24, axis=0), "box_size": sizes}, labels_of(24))
+    task = trained(classify(VoxNet(CLASSES, resolution=R, extra=3), votes=2, box_size=True, lr=0.01), samples)
+    assert task.evaluate(samples).metrics["accuracy"] == 1.0
+    blind = trained(classify(votes=2, lr=0.01), samples)
+    assert blind.evaluate(samples).metrics["accuracy"] == 0.5
+
+
+def test_a_flat_box_has_a_logarithm():
+    flat = batch_of({"box_size": np.array([[1.0, 0.0, np.e]], np.float32)})
+    torch.testing.assert_close(log_box_size(flat), torch.tensor([[0.0, math.log(0.001), 1.0]]))

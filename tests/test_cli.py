@@ -10,8 +10,14 @@ from pathlib import Path
 import pytest
 
 from l9.cli import app
+from l9.cli.words import counted_bytes
 
-VERBS = {"fetch", "data", "prep", "run", "eval", "predict", "runs", "quarantine", "show", "ui"}
+VERBS = {
+    "": {"fetch", "data", "prep", "run", "eval", "predict", "runs", "quarantine", "store", "show", "ui"},
+    "data": {"list", "check", "show"},
+    "runs": {"tag", "compare"},
+    "store": {"list", "verify", "gc"},
+}
 COARSE = "sets.*.prep.sdf.resolution=8"
 BOX = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
 
@@ -32,7 +38,9 @@ def meshes(tmp_path):
 
 
 def test_the_verbs_are_frozen():
-    assert {command.name or command.callback.__name__ for command in app.registered_commands} | {"data"} == VERBS
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    verbs = {name: {command.name or command.callback.__name__ for command in of.registered_commands} for name, of in groups.items()}
+    assert {"": {command.name or command.callback.__name__ for command in app.registered_commands} | set(groups), **verbs} == VERBS
 
 
 def test_help_imports_nothing_heavy(tmp_path):
@@ -61,6 +69,15 @@ main()
         (["predict", "latest", "chair.obj"], "chair.obj: no such file"),
         (["quarantine", "latest"], "latest"),
         (["data", "check", "furnitur"], "no card 'furnitur'; known: furniture"),
+        (["data", "show", "furnitur"], "no store 'furnitur'"),
+        (["data", "show", "shapes", "--out", "shapes.jpg"], "ends in .png"),
+        (["data", "show", "shapes", "box/99999"], "no object 'box/99999' in shapes"),
+        (["data", "show", "latest", "--root", "."], "--root is for cards"),
+        (["runs", "--tag", "good"], "no run has the tag 'good'"),
+        (["runs", "compare", "latest", "latest"], "no finished run"),
+        (["runs", "tag", "latest", "good"], "no finished run"),
+        (["store", "verify", "latest"], "latest"),
+        (["store", "gc", "--older-than", "-1"], "--older-than"),
     ],
 )
 def test_wrong_words_end_with_2_and_one_line(tmp_path, words, message):
@@ -105,6 +122,64 @@ def test_a_plan_is_printed_and_nothing_written(tmp_path, meshes):
     assert row["objects"] == 5
     assert {"output_bytes", "hours", "core_hours", "sampled"} <= set(row)
     assert not list((tmp_path / "l9-home" / "store").glob("*/manifest.json"))
+
+
+def test_a_folder_and_its_store_are_shown_listed_verified_and_collected(tmp_path, meshes):
+    made = _l9("prep", "furniture_sdf", "--card", "folder", "--root", meshes, "--set", COARSE, "--workers", "0", "--json", cwd=tmp_path)
+    store = Path(json.loads(made.stdout.splitlines()[-1])["store"]).name
+
+    card = _l9("data", "show", "folder", "--root", meshes, "--json", cwd=tmp_path)
+    shown = json.loads(card.stdout)
+    assert f"'folder' is read as the card; for a store of it give more of its id: {store}" in card.stderr
+    assert Path(shown["picture"]).read_bytes().startswith(b"\x89PNG") and (shown["there"], shown["unit"]) == (5, "metre")
+    assert [one["id"] for one in shown["objects"] if one["refused"]] == ["thing/broken.obj"]
+    told = _l9("data", "show", "folder", "thing/0", "--root", meshes, "--out", "one.png", cwd=tmp_path).stdout
+    assert told.splitlines() == ["folder: 1 of 5 objects, 0 refused", "one.png"] and (tmp_path / "one.png").is_file()
+
+    shown = json.loads(_l9("data", "show", store[:9], "--json", cwd=tmp_path).stdout)
+    assert Path(shown["picture"]).name == f"{store}.png" and shown["labels"] == {"thing": 4}
+    assert {column["name"] for column in shown["columns"]} == {"sdf", "points", "normals", "views"}
+    assert "8×8×8" in _l9("data", "show", "latest", cwd=tmp_path).stdout
+
+    (row,) = [json.loads(line) for line in _l9("store", "list", "--json", cwd=tmp_path).stdout.splitlines()]
+    assert (row["store"], row["done"], row["quarantined"], row["runs"]) == (store, 4, 1, [])
+    verified = json.loads(_l9("store", "verify", store, "--json", cwd=tmp_path).stdout)
+    assert verified["bytes"] == row["bytes"]
+
+    words = ("store", "gc", "--unused", "--json")
+    young = json.loads(_l9(*words, cwd=tmp_path).stdout)
+    assert young["waste"] == [] and young["young"] == 1
+    dry = json.loads(_l9(*words, "--older-than", "0", cwd=tmp_path).stdout)
+    assert not dry["removed"] and dry["waste"][0] | {"bytes": 0} == {"what": "unused store", "name": store, "bytes": 0}
+    assert dry["bytes"] == sum(one["bytes"] for one in dry["waste"]) > row["bytes"]
+    assert Path(tmp_path / "l9-home" / "store" / store / "manifest.json").is_file()
+    done = json.loads(_l9(*words, "--older-than", "0", "--yes", cwd=tmp_path).stdout)
+    assert done == {**dry, "removed": True} and _l9("store", "list", cwd=tmp_path).stdout == ""
+    assert [path for path in (tmp_path / "l9-home" / "store").rglob("*") if path.suffix in (".arrow", ".json")] == []
+
+
+def test_runs_are_tagged_found_and_compared(tmp_path):
+    for name, right in (("toys-s0-aaaa", "b"), ("toys-s0-bbbb", "a")):
+        folder = tmp_path / "l9-home" / "runs" / name
+        folder.mkdir(parents=True)
+        about = {"recipe": "toys", "training": {"name": "", "task": name}, "seed": 0, "sets": {}}
+        (folder / "training.json").write_text(json.dumps(about))
+        (folder / "result.json").write_text(json.dumps({"metrics": {"accuracy": 0.5}}))
+        lines = [{"object": f"{number}", "label": "a", "predicted": right} for number in range(30)]
+        (folder / "outcomes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert json.loads(_l9("runs", "tag", "bbbb", "good", "--json", cwd=tmp_path).stdout) == {"run": "toys-s0-bbbb", "tags": ["good"]}
+    assert len(_l9("runs", "--json", cwd=tmp_path).stdout.splitlines()) == 2
+    assert json.loads(_l9("runs", "--tag", "good", "--recipe", "toys", "--json", cwd=tmp_path).stdout)["run"] == "toys-s0-bbbb"
+    about = json.loads(_l9("runs", "compare", "aaaa", "bbbb", "--json", cwd=tmp_path).stdout.splitlines()[-1])
+    assert about["settings"] == {"trainings.*.task": ["toys-s0-aaaa", "toys-s0-bbbb"]} and about["paired"][0]["difference"] == -1.0
+    text = _l9("runs", "compare", "aaaa", "bbbb", cwd=tmp_path).stdout
+    assert "A - B: accuracy -1.0000 (95 % -1.0000 to -0.8" in text and "0 won, 30 lost of 30 objects" in text
+    assert _l9("runs", "tag", "bbbb", "good", "--remove", cwd=tmp_path).stdout == "toys-s0-bbbb: no tags\n"
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2.5e9, "2.5 GB"), (3e15, "3000.0 TB")])
+def test_bytes_are_said_in_powers_of_ten(count, text):
+    assert counted_bytes(count) == text
 
 
 def test_show_gives_json_that_runs_again(tmp_path):

@@ -67,6 +67,17 @@ def test_rehash_distrusts_the_file_system(tmp_path):
     rehashing.close()
 
 
+def test_a_digest_that_is_known_need_not_be_read(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    with closing(DigestCache(tmp_path / "digests.sqlite")) as cache:
+        assert cache.remembered(path) is None
+        cache.remember(path, "0" * 64)
+        assert cache.remembered(path) == cache.of(path) == "0" * 64
+        path.write_bytes(b"two!")
+        assert cache.remembered(path) is None and cache.of(path) == file_digest(path) == cache.remembered(path)
+
+
 def _remembers(place, path):
     """Does a new cache answer from memory? The file changes in a way that its size and times do not show."""
     stamp = path.stat().st_mtime_ns

@@ -49,7 +49,7 @@ def test_it_comes_back_from_its_arrays(samples):
     forest, again = Forest(CLASSES, trees=10), Forest(CLASSES, trees=10)
     forest.fit(samples)
     state = forest.state()
-    assert state["features"].dtype == np.uint8 and state["features"].shape == (20, 3375) and state["labels"].dtype == np.int64
+    assert state["features"].dtype == np.float32 and state["features"].shape == (20, 3375) and state["labels"].dtype == np.int64
     again.restore(state)
     batch = next(Loader(samples, forest.columns, seed=0).sequential())
     assert again.predict(batch) == forest.predict(batch)
@@ -68,3 +68,15 @@ def test_classes_without_training_samples_get_no_probability(samples):
 def test_predicting_before_growing_is_an_error(samples):
     with pytest.raises(TrainingError, match="not grown"):
         Forest(CLASSES).evaluate(samples)
+
+
+def test_it_sees_the_size_of_the_box_where_it_is_asked_to(tmp_path):
+    sizes = np.where(np.arange(20)[:, None] % 2 == 0, 0.1, 2.0).astype(np.float32) * np.ones(3, np.float32)
+    alike = np.ones((20, 15, 15, 15), np.uint8)
+    samples = store_of(tmp_path, {"coarse_occupancy": alike, "box_size": sizes}, [CLASSES[number % 2] for number in range(20)])
+    found = {}
+    for asked in (True, False):
+        forest = Forest(CLASSES, trees=200, box_size=asked)
+        forest.fit(samples)
+        found[asked] = forest.evaluate(samples).metrics["accuracy"]
+    assert found == {True: 1.0, False: 0.5}

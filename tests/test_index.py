@@ -1,6 +1,6 @@
 import pyarrow as pa
 import pytest
-from store_builder import COLUMNS, built, number_of, planned, row_of
+from store_builder import COLUMNS, built, note_of, number_of, planned, row_of
 
 from l9.errors import StoreError
 from l9.store.index import index_bytes, read_index
@@ -18,12 +18,14 @@ def test_one_line_a_row_in_order_that_leads_to_the_row(home):
         assert shard.identity(line["at"]) == (line["object"], line["row"])
         assert len(shard.ragged("points", line["at"])) == line["points_items"] == len(row_of(line["object"], 0)["points"])
         assert (line["label"], line["split"], line["fold"], line["key"]) == ("ab"[number % 2], "", number % 5, f"key-{line['object']}-2")
+        assert line["notes"] == note_of(line["object"])
+    assert {line["notes"] for line in index} == {"", "2 lines left out; no material"}
 
 
 def test_fields_have_fixed_types(home):
     types = {"object": "string", "row": "int32", "shard": "int32", "at": "int64", "label": "string", "split": "string", "fold": "int8"}
     schema = built(home).index.schema
-    assert {field.name: str(field.type) for field in schema} == {**types, "key": "string", "points_items": "int64"}
+    assert {field.name: str(field.type) for field in schema} == {**types, "key": "string", "notes": "string", "points_items": "int64"}
     assert not any(field.nullable for field in schema)
 
 

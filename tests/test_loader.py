@@ -2,15 +2,17 @@ import gc
 import threading
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from store_builder import built, planned, row_of
 
+from l9.data import gather
 from l9.data.batch import Packed
 from l9.data.gather import Buffers
 from l9.data.loader import Loader
 from l9.data.samples import Samples
-from l9.errors import TrainingError, UsageError
+from l9.errors import StoreError, TrainingError, UsageError
 from l9.store import shards as shards_module
 
 NAMES = ("grid", "points", "picture")
@@ -186,3 +188,25 @@ def test_an_epoch_of_nothing_is_an_error(samples):
         next(Loader(samples, ("x",), seed=0, batch=4).epoch(0))
     with pytest.raises(UsageError, match="has none"):
         Loader(samples, ("grid",), seed=0, elements=4).steps_per_epoch(0)
+
+
+def test_an_index_that_names_a_row_its_shard_has_not_is_refused(samples):
+    """What is copied by address afterwards is not checked again."""
+    store = samples.stores[0]
+    at = store.index.column("at").to_numpy().copy()
+    at[5] = 10_000
+    store.index = store.index.set_column(store.index.schema.get_field_index("at"), "at", pa.array(at))
+    with pytest.raises(StoreError, match="row 10000 of"):
+        next(Loader(samples, ("grid",), seed=0, batch=8).epoch(0))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_large_cells_are_copied_whole_by_one_thread_or_two(samples, monkeypatch, threads):
+    monkeypatch.setattr(gather, "CHUNK_BYTES", 24)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for batch in Loader(samples, NAMES, seed=3, batch=16).epoch(0):
+            assert_holds(batch, samples)
+    finally:
+        torch.set_num_threads(before)

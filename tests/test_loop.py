@@ -221,6 +221,24 @@ def test_a_gradient_that_is_not_finite_is_named_and_not_applied(samples):
     assert torch.equal(model.weight, before)
 
 
+class _Steep(_Root):
+    """Gradients of 3e38 each: finite, though their sum is not."""
+
+    def loss(self, turn, batch):
+        return {"steep": 3e38 * self.model.bias.sum() + 0.0 * self.model.weight.sum()}
+
+
+def test_large_gradients_are_no_error_though_their_sum_has_no_float(samples):
+    model = nn.Linear(6, 2)
+    task = _Steep()
+    task.bind(model)
+    state = State(5, movers_of({"model": Player(list(model.parameters()), "sgd", 1e-38)}, model, None))
+    batch = next(Loader(samples, task.columns, seed=5, batch=1).epoch(0))
+    before = model.bias.detach().clone()
+    run_step(task, batch, state, 1.0, Compute(Ranks(), FLOAT32))
+    assert_allclose((before - model.bias).detach(), [3.0, 3.0], rtol=1e-3)
+
+
 def test_the_rate_is_overridden_for_one_player_alone():
     task, model = Label(("high", "low")), Plain(("high", "low"))
     task.bind(model)

@@ -7,21 +7,23 @@ import io
 import json
 import os
 import shutil
+from contextlib import closing
 
 import numpy as np
 import pytest
 
 from l9.cards import load_card
 from l9.config import Prep, Use
-from l9.errors import L9Error, ShapeError, StoreError, UsageError
+from l9.errors import L9Error, SandboxError, ShapeError, StoreError, UsageError
 from l9.fingerprint import DigestCache
 from l9.prep.check import check_card
 from l9.prep.estimate import estimate
 from l9.prep.plan import find_objects, make_plan
 from l9.prep.run import run_plan
-from l9.prep.work import make_shard, new_sandbox, shard_work
+from l9.prep.work import _notes, _rows, make_shard, new_sandbox, shard_work
 from l9.progress import quiet
-from l9.readers.meshes import read_mesh
+from l9.readers.meshes import FORMATS, read_mesh
+from l9.sandbox.contract import Answer
 from l9.stages import normalise, occupancy, surface_points
 from l9.stages.contract import yields
 from l9.stages.process import process_object
@@ -58,9 +60,14 @@ def _prepare(home, root, sandbox, prep=PREP, workers=0, card=None):
     digests = DigestCache(home / "store" / "digests.sqlite")
     try:
         plan = make_plan(card, prep, root, find_objects(card, root, sandbox), digests)
-        return run_plan(plan, home, workers=workers, address=None, sandbox=sandbox, say=quiet)
+        return run_plan(plan, home, workers=workers, address=None, sandbox=sandbox, digests=digests, say=quiet)
     finally:
         digests.close()
+
+
+def _run(plan, home, sandbox):
+    with closing(DigestCache(home / "digests.sqlite")) as digests:
+        return run_plan(plan, home, workers=0, address=None, sandbox=sandbox, digests=digests, say=quiet)
 
 
 def _bytes_of(home):
@@ -149,7 +156,7 @@ def test_a_file_that_vanishes_after_the_listing_is_quarantined(home, root, sandb
     digests = DigestCache(home / "digests.sqlite")
     plan = make_plan(card, PREP, root, found, digests)
     digests.close()
-    store, _ = run_plan(plan, home, workers=0, address=None, sandbox=sandbox, say=quiet)
+    store, _ = _run(plan, home, sandbox)
     assert store.manifest["counts"]["planned"] == 12
     assert {"id": "tall/box 1.obj", "reason": "missing-file"}.items() <= next(r for r in store.quarantine() if "box 1" in r["id"]).items()
 
@@ -172,7 +179,7 @@ def test_a_file_unreadable_when_planned_stays_quarantined_though_it_came_back(ho
     plan = make_plan(load_card("folder"), PREP, root, found, digests)
     digests.close()
     hidden.write_text(content)
-    store, _ = run_plan(plan, home, workers=0, address=None, sandbox=sandbox, say=quiet)
+    store, _ = _run(plan, home, sandbox)
     assert {row["id"]: row["reason"] for row in store.quarantine()}["tall/box 1.obj"] == "missing-file"
 
 
@@ -180,11 +187,11 @@ def test_a_root_that_goes_away_after_the_plan_quarantines_nothing(home, root, sa
     plan = _planned(home, root, sandbox)
     shutil.move(root, tmp_path / "away")
     with pytest.raises(L9Error, match="l9 prep again") as caught:
-        run_plan(plan, home, workers=0, address=None, sandbox=sandbox, say=quiet)
+        _run(plan, home, sandbox)
     assert type(caught.value) is L9Error and "\n" not in str(caught.value)
     assert not list(home.rglob("*.arrow")) and not list(home.rglob("manifest.json"))
     shutil.move(tmp_path / "away", root)
-    store, _ = run_plan(plan, home, workers=0, address=None, sandbox=sandbox, say=quiet)
+    store, _ = _run(plan, home, sandbox)
     assert store.manifest["counts"] == {"planned": 12, "done": 8, "quarantined": 4, "rows": 8}
 
 
@@ -229,12 +236,29 @@ def test_a_file_that_changes_while_it_is_read_quarantines_nothing(home, root, sa
     assert type(caught.value) is L9Error and not list(home.rglob("*.arrow"))
 
 
-def test_what_a_reader_left_out_is_kept_with_the_timings(home, root, sandbox):
+def test_what_a_reader_left_out_is_noted_in_the_objects_rows(home, root, sandbox):
     (root / "tall" / "box 1.obj").write_text(BOX + "f 1 2\n")
     store, _ = _prepare(home, root, sandbox)
-    lines = [json.loads(line) for line in (store.path / "timings.jsonl").read_text().splitlines()]
-    notes = [note for line in lines for note in line.get("notes", [])]
-    assert [name for name, _ in notes] == ["tall/box 1.obj"] and notes[0][1].startswith("1 faces")
+    notes = dict(zip(store.index["object"].to_pylist(), store.index["notes"].to_pylist(), strict=True))
+    assert notes.pop("tall/box 1.obj") == "1 faces with fewer than 3 corners left out" and set(notes.values()) == {""}
+    sidecars = [json.loads(path.read_text()) for path in store.shards_folder.glob("*.json")]
+    kept = {line["id"]: line["notes"] for sidecar in sidecars for line in sidecar["objects"] if line["notes"]}
+    assert kept == {"tall/box 1.obj": "1 faces with fewer than 3 corners left out"}
+    quarantined = {row["id"] for row in store.quarantine()}
+    assert quarantined.isdisjoint(notes) and len(notes) + 1 + len(quarantined) == store.manifest["counts"]["planned"]
+
+
+def test_notes_are_bounded_and_printable_whatever_the_child_says():
+    assert _notes(Answer({"notes": []})) == _notes(Answer({"notes": "no list"})) == _notes(Answer({})) == ""
+    line = _notes(Answer({"notes": ["a\nb", "\x1b[31mred\ud800", 7, "x" * 1000, *["more"] * 10]}))
+    assert line.startswith("a b; \\x1b[31mred\\ud800; 7; x") and line.endswith("; more; and 6 more")
+    assert line.isprintable() and len(line) < 8 * 302 + 20
+
+
+@pytest.mark.parametrize("value", [None, 3, [], {}, {"rows": "1"}, {"rows": -1}, {"rows": 1 << 60}, {"rows": 2}])
+def test_an_answer_of_another_form_is_the_childs_death(value):
+    with pytest.raises(SandboxError, match="of another form"):
+        _rows(Answer(value, [b"one"]), (Column("picture", "uint8", (), "blob"),))
 
 
 @yields(columns=lambda: (Column("size", "float32", (3,)),), version=1)
@@ -256,16 +280,14 @@ def test_a_stage_that_cannot_work_refuses_no_object(stage, error):
         process_object([], reader="l9.readers.shapes:read", found=found, up="+Z", parameters={}, stages=stages)
 
 
-@pytest.mark.parametrize("fault", [ImportError("no scipy"), OSError(errno.EMFILE, "Too many open files")])
-def test_a_mesh_library_that_cannot_work_refuses_no_object(monkeypatch, fault):
-    import trimesh
+@pytest.mark.parametrize("ending", FORMATS)
+def test_a_disk_that_fails_while_a_mesh_is_read_refuses_no_object(ending):
+    class Failing(io.BytesIO):
+        def read(self, *_):
+            raise OSError(errno.EIO, "Input/output error")
 
-    def fail(*_, **__):
-        raise fault
-
-    monkeypatch.setattr(trimesh, "load_scene", fail)
-    with pytest.raises(type(fault)):
-        read_mesh(io.BytesIO(b"solid"), ".stl", "+Z")
+    with pytest.raises(OSError, match="Input/output"):
+        read_mesh(Failing(b"solid"), ending, "+Z")
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_done(home, root, sandbox, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
+from mesh_bytes import ply_header
 
 from l9.errors import RefusedObject
 from l9.readers.meshes import FORMATS, read_mesh
@@ -36,7 +37,7 @@ def obj(data):
         (SQUARE + b"f 1/1 2/1 3/1 4/1\n", TWO),
         (SQUARE + b"f -4 -3 -2 -1\n", TWO),
         (SQUARE + b"o a\ng b\nusemtl x\ns off\nf 1 2 3\no c\nusemtl y\nf 1 3 4\n", TWO),
-        (b"mtllib ../../etc/passwd\n" + SQUARE + b"f 1 2 3 4\n", TWO),
+        (b"mtllib a.mtl\nusemtl wood\n" + SQUARE + b"f 1 2 3 4\n", TWO),
         (b"v 0 0 0 1 .5 .5\nv 1 0 0 1 1 1\nv 1 1 0 1 1 1\nv 0 1 0 1 1 1\nf 1 2 3 4\n", TWO),
     ],
 )
@@ -163,7 +164,7 @@ def test_a_glb_scene_is_joined_where_its_nodes_put_it():
 
 
 def test_counts_beyond_the_file_are_refused_before_memory_is_taken():
-    ply = b"ply\nformat binary_little_endian 1.0\nelement vertex 99999999999\nproperty float x\nend_header\n1234"
+    ply = ply_header("binary_little_endian", 99999999999) + b"1234"
     stl = b"\0" * 80 + struct.pack("<I", 0xFFFFFFFF) + b"\0" * 50
     for data, ending in [(ply, ".ply"), (stl, ".stl")]:
         with pytest.raises(RefusedObject) as caught:

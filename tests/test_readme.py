@@ -17,7 +17,7 @@ def test_the_tree_names_every_room_and_nothing_else():
     rooms = {f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").is_file()}
     files = {path.name for path in package.glob("*.py") if path.name != "__init__.py"}
     folders = {
-        f"{path.name}/" for path in ROOT.iterdir() if path.is_dir() and path.name in ("l9", "datasets", "pipelines", "tests", "docs")
+        f"{path.name}/" for path in ROOT.iterdir() if path.is_dir() and path.name in ("l9", "datasets", "pipelines", "tests", "docs", "bench")
     }
     assert _tree() == rooms | files | folders
 

@@ -110,13 +110,13 @@ def test_an_object_refused_midway_leaves_no_row(tmp_path):
         with pytest.raises(RefusedObject):
             writer.add("o002.obj", broken())
         writer.refuse("o002.obj", "raw/o002.obj", "not-finite", "vertex 3")
-        writer.add("o003.obj", [row_of("o003.obj", 0)])
+        writer.add("o003.obj", [row_of("o003.obj", 0)], "2 lines left out")
     shard = Shard.open(tmp_path, "k")
     assert [shard.identity(row)[0] for row in range(len(shard))] == ["o001.obj", "o003.obj"]
     sidecar = json.loads((tmp_path / "k.json").read_text())
     assert sidecar["quarantined"] == [{"id": "o002.obj", "path": "raw/o002.obj", "reason": "not-finite", "detail": "vertex 3"}]
-    assert sidecar["objects"] == [{"id": "o001.obj", "rows": 1}, {"id": "o003.obj", "rows": 1}]
-    assert set(sidecar) == {"format", "rows", "objects", "quarantined", "sha256", "bytes", "items"}
+    assert sidecar["objects"] == [{"id": "o001.obj", "rows": 1, "notes": ""}, {"id": "o003.obj", "rows": 1, "notes": "2 lines left out"}]
+    assert set(sidecar) == {"format", "rows", "objects", "quarantined", "sha256", "bytes", "items", "checksum"}
     assert read_facts(tmp_path, "k") == writer.facts
 
 
@@ -203,7 +203,7 @@ def test_a_shard_is_done_only_with_a_sound_sidecar_and_the_right_size(tmp_path):
     written(tmp_path)
     sidecar, arrow = (tmp_path / "k.json").read_bytes(), (tmp_path / "k.arrow").read_bytes()
     assert shard_done(tmp_path, "k") and not shard_done(tmp_path, "other")
-    for wrong in (b"", b"[]", b"{", sidecar[:-9], sidecar.replace(b'"format":1', b'"format":2'), sidecar.replace(b'"rows":8', b'"rows":7')):
+    for wrong in (b"", b"[]", b"{", sidecar[:-9], sidecar.replace(b'"format":2', b'"format":3'), sidecar.replace(b'"rows":8', b'"rows":7')):
         (tmp_path / "k.json").write_bytes(wrong)
         assert not shard_done(tmp_path, "k")
         with pytest.raises(StoreError, match="l9 prep"):
@@ -217,6 +217,15 @@ def test_a_shard_is_done_only_with_a_sound_sidecar_and_the_right_size(tmp_path):
     assert not shard_done(tmp_path, "k")
     with pytest.raises(StoreError, match="missing"):
         Shard.open(tmp_path, "k")
+
+
+def test_any_changed_byte_of_a_sidecar_is_found(tmp_path):
+    written(tmp_path)
+    sidecar = (tmp_path / "k.json").read_bytes()
+    for place in range(len(sidecar)):
+        for bits in (1, 3):  # 3 makes of format 2 format 1, which has no checksum
+            (tmp_path / "k.json").write_bytes(sidecar[:place] + bytes([sidecar[place] ^ bits]) + sidecar[place + 1 :])
+            assert not shard_done(tmp_path, "k"), f"byte {place}"
 
 
 def test_verify_finds_one_changed_byte_and_the_shard_is_no_longer_done(tmp_path):

@@ -18,7 +18,7 @@ from l9.geometry.mesh import Mesh
 from l9.geometry.normalise import rotation_about
 from l9.geometry.sdf import sdf_grid
 from l9.geometry.voxels import surface_occupancy
-from l9.stages import coarse_occupancy, normalise, occupancy, sdf, surface_points, views
+from l9.stages import box_size, coarse_occupancy, normalise, occupancy, sdf, surface_points, views
 from l9.stages.contract import changes, columns_of, run_stages, stage_info, yields
 from l9.store.columns import Column
 
@@ -32,7 +32,7 @@ def one(stage, mesh, **arguments):
     return row
 
 
-@pytest.mark.parametrize("stage", [occupancy, sdf, surface_points, views, coarse_occupancy], ids=lambda stage: stage.__name__)
+@pytest.mark.parametrize("stage", [occupancy, sdf, surface_points, views, coarse_occupancy, box_size], ids=lambda stage: stage.__name__)
 def test_the_row_of_a_stage_is_what_its_columns_say(stage):
     row = one(stage, chair())
     columns = columns_of([(stage, {})])
@@ -41,6 +41,12 @@ def test_the_row_of_a_stage_is_what_its_columns_say(stage):
         assert (row[column.name].shape, row[column.name].dtype) == (column.shape, np.dtype(column.dtype))
         assert column.axes
         assert row[column.name].any()
+
+
+def test_the_box_is_measured_before_normalise_in_the_meshs_own_unit():
+    vertices, faces = solid("chair")
+    (row,) = run_stages(Mesh(vertices * 7 + 3, faces), [(box_size, {}), (normalise, {})], object_id="chair")
+    assert_allclose(row["box_size"], 7 * np.ptp(vertices, axis=0), rtol=1e-6)
 
 
 def test_a_change_has_no_columns_and_keeps_faces_and_up():

@@ -1,9 +1,10 @@
 """Sweet Home 3D libraries: catalogs, sizes, rotations, and archives that mean harm."""
 
+import errno
 import io
 import os
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def test_a_broken_archive_is_named(tmp_path):
     path = library(tmp_path / "a.sh3f")
     found = next(sweethome.find(tmp_path))
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(RefusedObject, match=r"unreadable: a\.sh3f: File is not a zip file"):
+    with pytest.raises(RefusedObject, match=r"unreadable: a\.sh3f: BadZipFile: File is not a zip file"):
         list(sweethome.find(tmp_path))
     with pytest.raises(RefusedObject, match="unreadable"):
         read(path, found)
@@ -194,3 +195,12 @@ def test_the_furniture_is_all_there():
     assert {one.id for one in found} == set(load_card("furniture").label_rows) and len(found) == 911
     for one in found[::100]:
         assert len(read(root / one.files[0], one).faces) >= 12
+
+
+def test_a_disk_that_fails_while_an_archive_is_read_refuses_no_object():
+    class Failing(io.BytesIO):
+        def read(self, *_):
+            raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"):
+        sweethome.listed_models(Failing(b"PK"), PurePosixPath("a.sh3f"))

@@ -40,7 +40,8 @@ def _training(home, name, steps=10, checkpoint=6):
 
 
 def _records(folder, steps):
-    lines = [{"step": n, "epoch": n // 3, "order": "ff", "loss": 1 / (n + 1), "lr_factor": 1.0, "samples": 8} for n in range(steps)]
+    order = [{"order": "ff"} if n % 3 == 0 else {} for n in range(steps)]  # in each epoch's first line
+    lines = [{"step": n, "epoch": n // 3, **order[n], "loss": 1 / (n + 1), "lr_factor": 1.0, "samples": 8} for n in range(steps)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
@@ -139,7 +140,13 @@ def test_steps_that_a_resume_takes_back_were_never_sent(home):
 def test_more_metrics_than_one_batch_holds_are_all_sent_once(home):
     folder = _training(home, "many", steps=900, checkpoint=900)
     Tracker(home).sync(folder)
-    assert _steps(home, folder) == _steps(home, folder, "lr_factor") == list(range(900))
+    assert _steps(home, folder) == list(range(900))
+
+
+def test_what_the_settings_decide_is_sent_once_an_epoch(home):
+    folder = _training(home, "epochs", steps=10, checkpoint=9)
+    Tracker(home).sync(folder)
+    assert [_steps(home, folder, name) for name in ("loss", "epoch", "lr_factor", "samples")] == [list(range(9)), *[[0, 3, 6]] * 3]
 
 
 def test_a_finished_training_has_its_facts_metrics_files_and_status(home):

@@ -260,3 +260,19 @@ def test_a_device_without_the_stored_precision_is_refused_in_one_line(home, stor
     monkeypatch.setattr("l9.train.precision.can_bfloat16", lambda device: False)
     with pytest.raises(TrainingError, match="cannot compute in bfloat16"):
         _fit(home, tmp_path / "run", facts)
+
+
+@pytest.mark.parametrize(
+    ("parts", "learnt", "reported"),
+    [("train/test", (2, 3, 4), (0,)), ("train/validation", (2, 3, 4), (1,)), ("train+validation/test", (1, 2, 3, 4), (0,))],
+)
+def test_a_training_says_what_it_learns_from_and_what_it_reports(home, store, tmp_path, parts, learnt, reported):
+    facts = toy_facts(store, home, "Label", "Noisy", schedule=EPOCHS)
+    facts["training"]["parts"] = parts
+    assembly = assemble(read_job(write_facts(tmp_path / "run", facts), home), torch.device("cpu"))
+
+    def folds(samples):
+        return sorted(set(store.index.column("fold").to_numpy()[samples.rows].tolist()))
+
+    assert (tuple(folds(assembly.samples)), tuple(folds(assembly.tests["toys"]))) == (learnt, reported)
+    assert len(assembly.samples) == 8 * len(learnt)

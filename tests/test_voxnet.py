@@ -56,3 +56,20 @@ def test_grids_too_small_for_the_convolutions_are_refused():
     with pytest.raises(RecipeError, match="at least 11"):
         VoxNet(FORTY, resolution=10)
     assert VoxNet(FORTY, resolution=11)(torch.zeros(1, 1, 11, 11, 11)).shape == (1, 40)
+
+
+def test_extra_numbers_join_the_hidden_ones():
+    torch.manual_seed(0)
+    model = VoxNet(FORTY, extra=3).eval()
+    grids = torch.full((2, 1, 32, 32, 32), -1.0)
+    small, large = model(grids, torch.tensor([[0.0, 0.0, 0.0], [2.0, -1.0, 0.5]]))
+    assert model(grids, torch.zeros(2, 3)).shape == (2, 40) and not torch.equal(small, large)
+    assert set(VoxNet(FORTY).state_dict()) < set(model.state_dict())
+
+
+def test_extra_numbers_are_given_if_and_only_if_it_was_built_for_them():
+    grids = torch.zeros(1, 1, 32, 32, 32)
+    with pytest.raises(ShapeError, match="extra numbers: False; expected: True"):
+        VoxNet(FORTY, extra=3)(grids)
+    with pytest.raises(ShapeError, match="extra numbers: True; expected: False"):
+        VoxNet(FORTY)(grids, torch.zeros(1, 3))

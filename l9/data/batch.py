@@ -61,7 +61,9 @@ class Batch:
         return value
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch with its tensors on `device`."""
+        """The same batch with its tensors on `device`: itself where they are there already."""
+        if device == self.labels.device:
+            return self
         moved = {name: _moved(value, device) for name, value in self.columns.items()}
         return replace(self, columns=moved, labels=self.labels.to(device))
 

@@ -3,13 +3,16 @@
 import sys
 import threading
 from collections.abc import Sequence
-from itertools import pairwise
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from numpy import ndarray
 
+from l9.data._kernels import copy_cells
 from l9.data.batch import Field, Packed
 from l9.data.samples import Samples
 from l9.errors import UsageError
@@ -17,6 +20,9 @@ from l9.store.columns import Column
 from l9.store.mapped import Shard
 
 KEPT_BUFFERS = 4  # idle buffers kept per column: one being read by the task, one being filled, two to spare
+CHUNK_BYTES = 256 << 10  # copied at a time, about 20 us: a column larger than this is shared by two threads
+
+_second = ThreadPoolExecutor(1, thread_name_prefix="l9-gather")
 
 
 class Buffers:
@@ -58,32 +64,86 @@ class Gatherer:
             shard[mine] = store.index.column("shard").to_numpy()[samples.rows[mine]] + first[number]
             at[mine] = store.index.column("at").to_numpy()[samples.rows[mine]]
         self._shard, self._at = shard, at
+        self._check_places()
         self._buffers = {column.name: Buffers() for column in self._columns}
 
     def columns(self, chosen: ndarray) -> dict[str, Field]:
         """The columns of samples `chosen` (int64 numbers), as a batch holds them."""
-        places = []
-        for shard_number, row in zip(self._shard[chosen].tolist(), self._at[chosen].tolist(), strict=True):
-            shard = self._shards[shard_number]
-            places.append((shard, *shard.place(row)))
-        return {column.name: self._field(column, places) for column in self._columns}
+        return {column.name: self._field(column, chosen) for column in self._columns}
 
-    def _field(self, column: Column, places: list[tuple[Shard, int, int]]) -> Field:
-        name, buffers = column.name, self._buffers[column.name]
-        if column.kind == "fixed":
-            filled = buffers.array((len(places), *column.shape), column.dtype)
-            to = filled.reshape(len(places), column.size).view(np.uint8)  # as bytes: NumPy copies float16 by a slower road
-            for number, (shard, batch, within) in enumerate(places):
-                to[number] = shard.byte_rows(batch)[name][within]
-            return torch.from_numpy(filled)
-        cells: list[Any] = [shard.views(batch)[name][within] for shard, batch, within in places]
+    def _check_places(self) -> None:
+        """StoreError where the index names a row that its shard has not: what is copied below is not checked again."""
+        lengths = np.array([len(shard) for shard in self._shards], np.int64)
+        wrong = np.flatnonzero((self._at < 0) | (self._at >= lengths[self._shard])) if len(self._at) else self._at
+        if len(wrong):
+            self._shards[self._shard[wrong[0]]].place(int(self._at[wrong[0]]))
+
+    @cached_property
+    def _addresses(self) -> dict[str, ndarray]:
+        """Fixed column -> where in memory each sample's cell is mapped, int64; none for shards that are unpacked as they are read.
+
+        The shards keep what they have mapped for as long as this gatherer keeps them.
+        """
+        if not all(shard.mapped for shard in self._shards):
+            return {}
+        rows_before = np.array([0, *accumulate(len(shard) for shard in self._shards)], np.int64)
+        rows = rows_before[self._shard] + self._at
+        places = [(shard, batch) for shard in self._shards for batch in range(len(shard.starts) - 1)]
+        starts = np.array([before + start for before, shard in zip(rows_before, self._shards, strict=False) for start in shard.starts[:-1]])
+        batch = np.searchsorted(starts, rows, side="right") - 1
+        found = {}
+        for column in self._columns:
+            if column.kind == "fixed":
+                firsts = np.array([np.asarray(shard.views(number)[column.name]).ctypes.data for shard, number in places], np.int64)
+                found[column.name] = firsts[batch] + (rows - starts[batch]) * _cell_bytes(column)
+        return found
+
+    def _field(self, column: Column, chosen: ndarray) -> Field:
+        if column.name in self._addresses:
+            return self._fixed_mapped(column, self._addresses[column.name][chosen])
+        cells = self._cells(column, chosen)
+        buffers = self._buffers[column.name]
         if column.kind == "blob":
             return [bytes(cell.as_buffer()) for cell in cells]
+        if column.kind == "fixed":
+            filled = buffers.array((len(cells), *column.shape), column.dtype)
+            for number, cell in enumerate(cells):
+                filled[number] = cell
+            return torch.from_numpy(filled)
         offsets = np.cumsum([0, *(len(cell) for cell in cells)], dtype=np.int64)
         values = buffers.array((int(offsets[-1]), *column.shape), column.dtype)
         for cell, (start, stop) in zip(cells, pairwise(offsets.tolist()), strict=True):
             values[start:stop] = cell
         return Packed(torch.from_numpy(values), torch.from_numpy(offsets))
+
+    def _fixed_mapped(self, column: Column, sources: ndarray) -> torch.Tensor:
+        """Cells at these addresses as one tensor."""
+        filled = self._buffers[column.name].array((len(sources), *column.shape), column.dtype)
+        to, size = filled.ctypes.data, _cell_bytes(column)
+        starts = iter(range(0, len(sources), max(1, CHUNK_BYTES // size)))
+
+        def copy() -> None:
+            for start in starts:  # each chunk goes to the thread that asks first: one that waits for a processor holds up nothing
+                copy_cells(to + start * size, sources[start : start + max(1, CHUNK_BYTES // size)], size)
+
+        helped = filled.nbytes > CHUNK_BYTES and torch.get_num_threads() > 1
+        other = _second.submit(copy) if helped else None
+        copy()
+        if other is not None and not other.cancel():
+            other.result()
+        return torch.from_numpy(filled)
+
+    def _cells(self, column: Column, chosen: ndarray) -> list[Any]:
+        cells = []
+        for shard_number, row in zip(self._shard[chosen].tolist(), self._at[chosen].tolist(), strict=True):
+            shard = self._shards[shard_number]
+            batch, within = shard.place(row)
+            cells.append(shard.views(batch)[column.name][within])
+        return cells
+
+
+def _cell_bytes(column: Column) -> int:
+    return column.size * np.dtype(column.dtype).itemsize
 
 
 def _common_columns(samples: Samples, names: Sequence[str]) -> list[Column]:

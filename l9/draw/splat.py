@@ -14,6 +14,12 @@ from l9.geometry.mesh import Axis, axis_vector
 ELEVATION, AZIMUTH = np.radians(30.0), np.radians(35.0)
 FINER = 2  # dots are drawn on a picture this many times larger, then averaged: smooth edges
 COLOUR = np.array([0.47, 0.62, 0.86])  # of a surface that faces the light, RGB
+PALETTE = np.array(
+    [
+        [0.47, 0.62, 0.86], [0.95, 0.61, 0.29], [0.49, 0.73, 0.44], [0.87, 0.44, 0.44], [0.65, 0.55, 0.80],
+        [0.67, 0.55, 0.47], [0.90, 0.60, 0.78], [0.80, 0.76, 0.36], [0.42, 0.76, 0.80], [0.62, 0.62, 0.62],
+    ]
+)  # of labels 0, 1, ... in turn, RGB  # fmt: skip
 NEIGHBOURS = 16  # points that a normal is estimated from
 BORDER = 0.02  # share of the picture left free on every side
 
@@ -35,17 +41,31 @@ def splat_voxels(grid: Shaped[ndarray, "r r r"], size: int = 96, up: Axis = "+Y"
     return _splat(np.concatenate(dots) @ view.T, np.concatenate(shade), extent, 0, size)
 
 
-def splat_points(points: Float[ndarray, "n 3"], size: int = 96, up: Axis = "+Y") -> UInt8[ndarray, "size size 3"]:
-    """Points as shaded dots, in a frame that fits them; dots grow with the distance between points. Not-finite points are left out."""
-    finite = points[np.isfinite(points).all(axis=1)].astype(np.float64)
-    if len(finite) == 0:
+def splat_points(
+    points: Float[ndarray, "n 3"],
+    size: int = 96,
+    up: Axis = "+Y",
+    *,
+    normals: Float[ndarray, "n 3"] | None = None,
+    labels: Int[ndarray, "n"] | None = None,
+) -> UInt8[ndarray, "size size 3"]:
+    """Points as shaded dots, in a frame that fits them; dots grow with the distance between points. Not-finite points are left out.
+
+    normals  unit vectors that the shade is computed from, whichever way they point; None: estimated from each point's neighbours
+    labels   whole numbers that give each point one of ten colours in turn; None: all have the same
+    """
+    finite = np.isfinite(points).all(axis=1)
+    shown = points[finite].astype(np.float64)
+    if len(shown) == 0:
         return _splat(np.zeros((0, 3)), np.zeros(0), 1.0, 0, size)
     view = _view(up)
-    seen = (finite - (finite.min(axis=0) + finite.max(axis=0)) / 2) @ view.T
+    seen = (shown - (shown.min(axis=0) + shown.max(axis=0)) / 2) @ view.T
     extent = max(float(np.linalg.norm(seen, axis=1).max()), 1e-12) / (1 - 2 * BORDER)
-    normals, spacing = _normals(seen)
+    estimated, spacing = _normals(seen)
+    facing = estimated if normals is None else _towards_camera(np.nan_to_num(normals[finite].astype(np.float64)) @ view.T)
     radius = int(np.clip(round(1.0 * spacing / extent * FINER * size / 2), 1, 4 * FINER))
-    return _splat(seen, _brightness(normals), extent, radius, size)
+    colours = COLOUR if labels is None else PALETTE[labels[finite].astype(np.int64) % len(PALETTE)]
+    return _splat(seen, _brightness(facing), extent, radius, size, colours)
 
 
 def _view(up: Axis) -> Float[ndarray, "3 3"]:
@@ -83,7 +103,12 @@ def _normals(seen: Float[ndarray, "n 3"]) -> tuple[Float[ndarray, "n 3"], float]
     distances, numbers = cKDTree(seen).query(seen, k=count)
     around = seen[numbers] - seen[numbers].mean(axis=1, keepdims=True)
     normals = np.linalg.eigh(np.einsum("nki,nkj->nij", around, around))[1][:, :, 0]
-    return normals * np.where(normals[:, 2:] < 0, -1.0, 1.0), float(np.median(distances[:, 1]))
+    return _towards_camera(normals), float(np.median(distances[:, 1]))
+
+
+def _towards_camera(normals: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
+    """Normals in the picture's axes, those that point away turned round."""
+    return normals * np.where(normals[:, 2:] < 0, -1.0, 1.0)
 
 
 def _brightness(normals: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
@@ -93,14 +118,22 @@ def _brightness(normals: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
 
 
 def _splat(
-    seen: Float[ndarray, "n 3"], brightness: Float[ndarray, "n"], extent: float, radius: int, size: int
+    seen: Float[ndarray, "n 3"],
+    brightness: Float[ndarray, "n"],
+    extent: float,
+    radius: int,
+    size: int,
+    base: Float[ndarray, "*n 3"] = COLOUR,
 ) -> UInt8[ndarray, "size size 3"]:
-    """Discs of `radius` fine pixels, far to near, on white; `extent` is what half the picture spans; farther is a little darker."""
+    """Discs of `radius` fine pixels, far to near, on white; `extent` is what half the picture spans; farther is a little darker.
+
+    base  colour of all discs (3), or of each (n, 3), in full light
+    """
     side = FINER * size
     canvas = np.ones((side, side, 3))
     order = np.argsort(seen[:, 2], kind="stable")
     seen, brightness = seen[order], brightness[order]
-    colours = (brightness * (0.9 + 0.1 * np.clip(seen[:, 2] / extent, -1, 1)))[:, None] * COLOUR
+    colours = (brightness * (0.9 + 0.1 * np.clip(seen[:, 2] / extent, -1, 1)))[:, None] * (base if base.ndim == 1 else base[order])
     columns = np.floor((1 + seen[:, 0] / extent) / 2 * side).astype(np.int64)
     rows = np.floor((1 - seen[:, 1] / extent) / 2 * side).astype(np.int64)
     reach = np.arange(-radius, radius + 1)

@@ -25,6 +25,18 @@ def shortened(text: str, width: int, size: int) -> str:
     return "…"
 
 
+def wrapped(text: str, width: int, size: int) -> list[str]:
+    """`text` in lines of at most `width` pixels at `size` pixels height, broken between words; a longer word is shortened."""
+    lines: list[str] = []
+    for word in legible(text).split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(shortened(word, width, size))
+    return lines
+
+
 def text_width(text: str, size: int) -> int:
     """Pixels that one line takes at `size` pixels height."""
     return int(font(size).getlength(text) + 0.5)

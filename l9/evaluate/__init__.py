@@ -1,1 +1,1 @@
-"""Runs after the fact: list and find them, evaluate them again, ask them about a file."""
+"""Runs after the fact: list, find, compare, evaluate them again, ask them about a file; and which stores they stand on."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from l9.errors import UsageError
+from l9.track.tags import read_tags
 
 
 def run_folders(home: Path) -> list[Path]:
@@ -19,25 +20,47 @@ def run_folders(home: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    value = json.loads(path.read_text(encoding="utf-8"))
-    assert isinstance(value, dict), path
+def read_plain(path: Path) -> dict[str, Any]:
+    """What a JSON file of a run holds; UsageError where it is no JSON object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not JSON ({error}); l9 run … --fresh makes the run again") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: not a JSON object; l9 run … --fresh makes the run again")
     return value
 
 
-def list_runs(home: Path) -> list[dict[str, Any]]:
-    """One plain row a run or training: run, kind, recipe, state (finished, unfinished), metrics."""
-    rows = []
-    for folder in run_folders(home):
-        whole, one, result = folder / "run.json", folder / "training.json", folder / "result.json"
-        if whole.is_file():
-            about = _read(whole)
-            rows.append({"run": folder.name, "kind": "run", "state": "finished", **{k: about[k] for k in ("recipe", "run_id", "metrics")}})
-        elif one.is_file():
-            metrics = _read(result)["metrics"] if result.is_file() else {}
-            state = "finished" if result.is_file() else "unfinished"
-            rows.append({"run": folder.name, "kind": "training", "state": state, "recipe": _read(one)["recipe"], "metrics": metrics})
-    return rows
+def list_runs(home: Path, *, tag: str | None = None, recipe: str | None = None) -> list[dict[str, Any]]:
+    """One plain row a run or training: run, kind, recipe, state (finished, unfinished), metrics, tags; a whole run's `run_id` too.
+
+    tag, recipe  only runs that have this tag, of this recipe
+    raises       UsageError with near matches where no run at all has that tag or recipe
+    """
+    rows = [row for folder in run_folders(home) if (row := _row(folder)) is not None]
+    if tag is not None:
+        _check_known("tag", tag, sorted({name for row in rows for name in row["tags"]}))
+    if recipe is not None:
+        _check_known("recipe", recipe, sorted({row["recipe"] for row in rows}))
+    return [row for row in rows if tag in (None, *row["tags"]) and recipe in (None, row["recipe"])]
+
+
+def _row(folder: Path) -> dict[str, Any] | None:
+    whole, one, result = folder / "run.json", folder / "training.json", folder / "result.json"
+    about = {"run": folder.name, "tags": read_tags(folder)}
+    if whole.is_file():
+        return {**about, "kind": "run", "state": "finished", **{k: read_plain(whole)[k] for k in ("recipe", "run_id", "metrics")}}
+    if one.is_file():
+        metrics = read_plain(result)["metrics"] if result.is_file() else {}
+        state = "finished" if result.is_file() else "unfinished"
+        return {**about, "kind": "training", "state": state, "recipe": read_plain(one)["recipe"], "metrics": metrics}
+    return None
+
+
+def _check_known(what: str, name: str, known: list[str]) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 3) or known[:6]
+        raise UsageError(f"no run has the {what} '{name}'; there is {', '.join(near) or 'none'}.  l9 runs")
 
 
 def find_run(home: Path, words: str) -> Path:
@@ -58,7 +81,7 @@ def _find(home: Path, words: str) -> Path:
         finished = [folder for folder in folders if (folder / "run.json").is_file()]
         if not finished:
             raise UsageError(f"no finished run below {home / 'runs'}; l9 run furniture_voxnet makes one")
-        return max(finished, key=lambda folder: float(_read(folder / "run.json")["finished"]))
+        return max(finished, key=lambda folder: float(read_plain(folder / "run.json")["finished"]))
     if (home / "runs" / words).is_dir() and words:
         return home / "runs" / words
     matches = [
@@ -76,18 +99,20 @@ def _find(home: Path, words: str) -> Path:
 def mlflow_id(folder: Path) -> str:
     """The id that MLflow gave a run; "" where it has not been told of it yet."""
     path = folder / "track.json"
-    return str(_read(path).get("run_id") or "") if path.is_file() else ""
+    return str(read_plain(path).get("run_id") or "") if path.is_file() else ""
 
 
 def trainings_of(folder: Path) -> list[Path]:
-    """The training folders of a run; of a training, itself."""
+    """The training folders of a run; of a training, itself. UsageError where the run is not finished."""
     if (folder / "training.json").is_file():
         return [folder]
-    return [folder.parent / name for name in _read(folder / "run.json")["trainings"]]
+    if not (folder / "run.json").is_file():
+        raise UsageError(f"{folder.name} is not finished; the same l9 run continues it")
+    return [folder.parent / name for name in read_plain(folder / "run.json")["trainings"]]
 
 
 def _training_called(folder: Path, training: str) -> Path:
-    names = {str(_read(path / "training.json")["training"]["name"]): path for path in reversed(trainings_of(folder))}
+    names = {str(read_plain(path / "training.json")["training"]["name"]): path for path in reversed(trainings_of(folder))}
     if training not in names:
         raise UsageError(f"{folder.name} has no training '{training}'; it has {', '.join(n or '(unnamed)' for n in names)}")
     return names[training]
@@ -97,14 +122,14 @@ def network_of(folder: Path) -> Path:
     """The first finished training of a run that has a network; UsageError where there is none."""
     for training in trainings_of(folder):
         about = training / "training.json"
-        if about.is_file() and _read(about)["training"]["model"] is not None and (training / "result.json").is_file():
+        if about.is_file() and read_plain(about)["training"]["model"] is not None and (training / "result.json").is_file():
             return training
     raise UsageError(f"{folder.name} has no finished training with a network; l9 runs")
 
 
 def training_facts(folder: Path) -> dict[str, Any]:
     """What the training was told: `training.json`."""
-    return _read(folder / "training.json")
+    return read_plain(folder / "training.json")
 
 
 def weights_of(folder: Path) -> Path:

@@ -10,6 +10,7 @@ from numpy import ndarray
 from l9.errors import RefusedObject
 
 Axis = Literal["+X", "-X", "+Y", "-Y", "+Z", "-Z"]
+BLOCK = 1 << 16  # faces looked at together: one face that has an area is enough, and all of them would take 200 bytes each
 AXES: tuple[Axis, ...] = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
 
 
@@ -53,12 +54,16 @@ def checked_mesh(mesh: Mesh) -> Mesh:
         face = mesh.faces[wrong[0]]
         named = int(face.max() if face.max() >= count else face.min())
         raise RefusedObject("index-out-of-range", f"face {wrong[0]:,} names vertex {named:,} of {count:,}")
-    used = mesh.vertices[mesh.faces.reshape(-1)]
-    if not np.isfinite(used).all():
-        raise RefusedObject("not-finite", f"{int((~np.isfinite(mesh.vertices)).any(axis=1).sum()):,} of {count:,} vertices")
-    with np.errstate(over="ignore", invalid="ignore"):  # huge coordinates have an area, if not one that can be written down
-        first, second, third = mesh.vertices[mesh.faces].swapaxes(0, 1)
-        areas = np.cross(second - first, third - first)
-    if not areas.any():
+    not_finite = ~np.isfinite(mesh.vertices).all(axis=1)
+    if not_finite[mesh.faces].any():
+        raise RefusedObject("not-finite", f"{int(not_finite.sum()):,} of {count:,} vertices")
+    if not any(_has_area(mesh.vertices, mesh.faces[start : start + BLOCK]) for start in range(0, len(mesh.faces), BLOCK)):
         raise RefusedObject("no-area", f"all {len(mesh.faces):,} faces are lines or points")
     return mesh
+
+
+def _has_area(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> bool:
+    """Whether one of the faces is more than a line or a point."""
+    with np.errstate(over="ignore", invalid="ignore"):  # huge coordinates have an area, if not one that can be written down
+        first, second, third = vertices[faces].swapaxes(0, 1)
+        return bool(np.cross(second - first, third - first).any())

@@ -12,24 +12,26 @@ from l9.geometry.mesh import Axis, axis_vector
 CUBE_SIDE = 1.8  # longest side after normalise_cube: a tenth of [-1, 1]^3 stays empty, so that a grid sees the outside all round
 
 
-def normalise_cube(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Float[ndarray, "v 3"]:
+def normalise_cube(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"] | None) -> Float[ndarray, "v 3"]:
     """Vertices (float64) with their bounding box centred on the origin and its longest side 1.8.
 
-    Only vertices that a face uses are measured; the others are moved along.
+    Only vertices that a face uses are measured; the others are moved along. `faces` None: a cloud, whose points are all measured.
     raises  RefusedObject `no-area` where the box has no size that floating point can divide by
     """
-    low, high = _bounds(vertices, faces)
+    used = _used(vertices, faces)
+    low, high = used.min(axis=0), used.max(axis=0)
     return _moved(vertices, (low + high) / 2, CUBE_SIDE, float((high - low).max()))
 
 
-def normalise_sphere(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Float[ndarray, "v 3"]:
+def normalise_sphere(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"] | None) -> Float[ndarray, "v 3"]:
     """Vertices (float64) with their bounding box centred on the origin and the farthest used vertex at distance 1.
 
+    `faces` None: a cloud, all of whose points are used.
     raises  RefusedObject `no-area` where the box has no size that floating point can divide by
     """
-    low, high = _bounds(vertices, faces)
-    centre = (low + high) / 2
-    farthest = float(np.linalg.norm(vertices[faces.reshape(-1)].astype(np.float64) - centre, axis=1).max())
+    used = _used(vertices, faces)
+    centre = (used.min(axis=0) + used.max(axis=0)) / 2
+    farthest = float(np.linalg.norm(used - centre, axis=1).max())
     return _moved(vertices, centre, 1.0, farthest)
 
 
@@ -49,11 +51,11 @@ def rotation_about(axis: Axis, radians: float) -> Float[ndarray, "3 3"]:
     return np.eye(3) + sine * cross + (1.0 - cosine) * (cross @ cross)
 
 
-def _bounds(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
-    used = vertices[faces.reshape(-1)].astype(np.float64)
+def _used(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"] | None) -> Float[ndarray, "u 3"]:
+    used = (vertices if faces is None else vertices[faces.reshape(-1)]).astype(np.float64)
     if len(used) == 0:
-        raise RefusedObject("no-faces", f"{len(vertices):,} vertices, 0 faces")
-    return used.min(axis=0), used.max(axis=0)
+        raise RefusedObject("no-points" if faces is None else "no-faces", f"{len(vertices):,} vertices, 0 faces")
+    return used
 
 
 def _moved(vertices: Float[ndarray, "v 3"], centre: Float[ndarray, "3"], wanted: float, found: float) -> Float[ndarray, "v 3"]:

@@ -1,8 +1,9 @@
 """VoxNet (Maturana & Scherer, IROS 2015): two convolutions over an occupancy grid, then two fully connected layers.
 
-B batch   C channels   D H W the grid's x y z   F features   K classes
+B batch   C channels   D H W the grid's x y z   F features   E extra numbers   K classes
 in  x_BCDHW of one channel, +1 occupied, -1 empty (the task maps 0/1 to it)        out  logits_BK
 Sizes at 32^3: 32 -> conv 14 -> conv 12 -> pool 6, so 32 * 6^3 = 6,912 features; 921,736 parameters at K = 40.
+With `extra` > 0, which the paper does not have, E further numbers of each sample join the 128 hidden ones through a layer of their own.
 Layers, dropout and initial weights (He for the convolutions, normal of deviation 0.01 for the rest) follow the authors' code,
 whose outputs are linear too: it sums them over rotations before the argmax.
 """
@@ -15,6 +16,8 @@ from l9.errors import RecipeError, ShapeError
 
 LEAK = 0.1  # slope of the leaky ReLU below 0
 EMPTY = -1.0  # value of an empty voxel at the input
+HIDDEN = 128  # features between the two fully connected layers
+EXTRA_HIDDEN = 32  # what a few extra numbers become before they join them
 
 
 class VoxNet(nn.Module):
@@ -22,10 +25,11 @@ class VoxNet(nn.Module):
 
     classes     names of the K classes; only their number matters here
     resolution  voxels along each edge, at least 11; 30 is padded by one empty voxel on every side to 32, as in the paper
+    extra       numbers of each sample besides its grid, 0 in the paper
     raises      RecipeError where the grid is too small for the two convolutions
     """
 
-    def __init__(self, classes: tuple[str, ...], resolution: int = 32) -> None:
+    def __init__(self, classes: tuple[str, ...], resolution: int = 32, extra: int = 0) -> None:
         super().__init__()
         if resolution < 11:
             raise RecipeError(f"VoxNet: resolution is {resolution}; expected at least 11, 32 in the paper")
@@ -41,17 +45,24 @@ class VoxNet(nn.Module):
             nn.MaxPool3d(2),
             nn.Dropout(0.3),
         )
-        self.head = nn.Sequential(nn.Linear(32 * pooled**3, 128), nn.ReLU(), nn.Dropout(0.4), nn.Linear(128, len(classes)))
+        joined = HIDDEN + (EXTRA_HIDDEN if extra else 0)
+        self.head = nn.Sequential(nn.Linear(32 * pooled**3, HIDDEN), nn.ReLU(), nn.Dropout(0.4), nn.Linear(joined, len(classes)))
         self.apply(_initialise)
+        # torch's own first weights: the deviation of 0.01 is made for sums over thousands
+        self.extra = nn.Sequential(nn.Linear(extra, EXTRA_HIDDEN), nn.ReLU()) if extra else None
 
-    def forward(self, x_BCDHW: Float[Tensor, "b 1 r r r"]) -> Float[Tensor, "b k"]:
-        """Scores before the softmax; ShapeError where the grid is not of the resolution this network was built for."""
+    def forward(self, x_BCDHW: Float[Tensor, "b 1 r r r"], extra_BE: Float[Tensor, "b e"] | None = None) -> Float[Tensor, "b k"]:
+        """Scores before the softmax; ShapeError where the grid or the extra numbers are not those this network was built for."""
         if x_BCDHW.shape[1:] != (1, *[self.resolution] * 3):
             raise ShapeError(f"VoxNet(resolution={self.resolution}) got a batch of shape {tuple(x_BCDHW.shape)}; expected (B, 1, r, r, r)")
+        if (self.extra is None) != (extra_BE is None):
+            raise ShapeError(f"VoxNet got extra numbers: {extra_BE is not None}; expected: {self.extra is not None}, as it was built")
         if self.padding:
             x_BCDHW = nn.functional.pad(x_BCDHW, [self.padding] * 6, value=EMPTY)
-        features_BF = torch.flatten(self.convolutions(x_BCDHW), 1)
-        logits_BK: Tensor = self.head(features_BF)
+        hidden_BF = self.head[:-1](torch.flatten(self.convolutions(x_BCDHW), 1))
+        if self.extra is not None and extra_BE is not None:
+            hidden_BF = torch.cat([hidden_BF, self.extra(extra_BE)], dim=1)
+        logits_BK: Tensor = self.head[-1](hidden_BF)
         return logits_BK
 
 

@@ -8,8 +8,9 @@ from l9.cards import Card
 from l9.errors import RefusedObject, SandboxError
 from l9.fingerprint import Json
 from l9.prep.plan import find_objects, sampled
-from l9.readers.contract import Found
+from l9.readers.contract import REFUSE, Found
 from l9.sandbox.parent import Sandbox
+from l9.store.planned import SPLITS
 
 READ_SHARE = 0.02  # of the objects are read in full
 
@@ -35,17 +36,19 @@ def check_card(card: Card, root: Path, sandbox: Sandbox) -> Check:
     labels = [card.label_rows.get(one.id, {}).get("class", one.label) for one in found]
     known = Counter(label for label in labels if label and label != card.unlabelled)
     check = Check(objects=len(found), labelled=sum(known.values()), read=0)
-    _compare_counts(card, check, known)
+    _compare_counts(card, check, known, Counter(one.split for one in found))
     _compare_labels(card, check, {one.id for one in found})
     for one in sampled(found, READ_SHARE):
         _read(card, root, one, check, sandbox)
     return check
 
 
-def _compare_counts(card: Card, check: Check, known: Counter[str]) -> None:
-    seen = {"objects": check.objects, "labelled": check.labelled}
+def _compare_counts(card: Card, check: Check, known: Counter[str], splits: Counter[str]) -> None:
+    seen = {"objects": check.objects, "labelled": check.labelled, **{split: splits[split] for split in SPLITS if split}}
     for name in card.classes:
         seen[name] = sum(known[label] for label in card.class_names(name))
+        if absent := [label for label in card.class_names(name) if not known[label]]:
+            check.problems.append(f"{name}: {len(absent):,} classes have no object, the first {absent[0]}")
     for name, expected in card.counts.items():
         if seen.get(name) != expected:
             check.problems.append(f"{name}: the card says {expected:,}, found {seen.get(name, 0):,}")
@@ -59,6 +62,9 @@ def _compare_labels(card: Card, check: Check, ids: set[str]) -> None:
 
 
 def _read(card: Card, root: Path, found: Found, check: Check, sandbox: Sandbox) -> None:
+    if REFUSE in found.facts:
+        check.refused.append(f"{found.id}: {RefusedObject(*found.facts[REFUSE])}")
+        return
     arguments: dict[str, Json] = {
         "reader": card.reader,
         "found": found.describe(),

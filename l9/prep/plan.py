@@ -93,7 +93,7 @@ def make_plan(card: Card, prep: Prep, root: Path, found: Iterable[Found], digest
     inputs = {name: _input(root / name, digests) for name in sorted({name for one in ordered for name in one.files})}
     bins: dict[int, list[tuple[PlannedObject, Found]]] = {}
     for one in ordered:
-        planned = _planned(card, one, object_key(card, prep, one, [inputs[name].sha256 for name in one.files]))
+        planned = planned_object(card, one, object_key(card, prep, one, [inputs[name].sha256 for name in one.files]))
         bins.setdefault(planned.shard, []).append((planned, one))
     shards = []
     for number in sorted(bins):
@@ -135,7 +135,8 @@ def _input(path: Path, digests: DigestCache) -> Input:
         return Input(UNREADABLE)
 
 
-def _planned(card: Card, found: Found, key: str) -> PlannedObject:
+def planned_object(card: Card, found: Found, key: str = "") -> PlannedObject:
+    """What the card says of an object: label, split and fold; StoreError where a name of it cannot be printed."""
     row = card.label_rows.get(found.id, {})
     label = row.get("class", found.label)
     path = f"{found.files[0]}!{found.member}" if found.member else found.files[0] if found.files else found.id

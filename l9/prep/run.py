@@ -1,6 +1,7 @@
 """Run a plan: make the shards that are not there, in process or on Ray, then publish the store.
 
-Nothing that is done is done again: a shard is found by its key. The store's manifest is written last.
+Nothing that is done is done again: a shard is found by its key, if its bytes are still those that were written. The store's manifest
+is written last.
 """
 
 import dataclasses
@@ -9,19 +10,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from l9.errors import L9Error, StoreError
+from l9.errors import L9Error
+from l9.fingerprint import DigestCache
 from l9.prep.plan import Plan
 from l9.prep.work import ShardTiming, ShardWork, make_shard, make_shard_remotely, shard_work
 from l9.progress import Progress, Say
 from l9.sandbox.parent import Sandbox
 from l9.session import ray_session
+from l9.store.collect import mark_used
+from l9.store.facts import ShardFacts, arrow_path, read_facts, shard_done, sidecar_path
 from l9.store.publish import remove_leftovers
-from l9.store.shards import read_facts, shard_done
-from l9.store.store import Store, shards_folder, store_folder, write_store
+from l9.store.store import Store, shards_folder, standing_store, store_folder, write_store
 
 INFRASTRUCTURE_RETRIES = 5  # times one shard may lose its worker before the run gives up
 WINDOW = 4  # shards in flight for each worker: enough to keep it busy, few enough that the driver stays small
-LEFTOVER_SECONDS = 86_400.0  # temporary files of killed writers go after a day: no writer of a shard takes that long
 WAIT_SECONDS = 5.0  # how long a wait for Ray may take before the person is told that work goes on
 
 
@@ -34,17 +36,23 @@ class PrepCounts:
     lost_workers: int = 0
 
 
-def run_plan(plan: Plan, home: Path, *, workers: int, address: str | None, sandbox: Sandbox, say: Say) -> tuple[Store, PrepCounts]:
-    """The store of a plan: at once where it is there, else after making what is missing.
+def run_plan(
+    plan: Plan, home: Path, *, workers: int, address: str | None, sandbox: Sandbox, digests: DigestCache, say: Say
+) -> tuple[Store, PrepCounts]:
+    """The store of a plan: at once where it is there, else after making what is missing or damaged.
 
     workers  0: in this process; N: embedded Ray with N processors, or all of the cluster at `address`
+    digests  remembers which shards have been read: one that changed since, by its size, time or inode, is read once more
     """
     folder, shards = store_folder(home, plan.card.name, plan.facts.key), shards_folder(home)
-    remove_leftovers(shards, LEFTOVER_SECONDS)
-    if (store := _whole_store(folder)) is not None:
+    for place in (folder, shards):
+        remove_leftovers(place)
+    mark_used(folder / "timings.jsonl", *(sidecar_path(shards, shard.key) for shard in plan.shards))
+    facts = _sound_shards(plan, shards, digests, say)
+    if len(facts) == len(plan.shards) and (store := standing_store(home, plan.card.name, plan.facts, facts.values())) is not None:
         return store, PrepCounts(reused=len(plan.shards))
-    missing = [shard_work(plan, shard, shards) for shard in plan.shards if not shard_done(shards, shard.key)]
-    counts = PrepCounts(reused=len(plan.shards) - len(missing))
+    missing = [shard_work(plan, shard, shards) for shard in plan.shards if shard.key not in facts]
+    counts = PrepCounts(reused=len(facts))
     timings: list[ShardTiming] = []
     if missing:
         shards.mkdir(parents=True, exist_ok=True)
@@ -52,21 +60,28 @@ def run_plan(plan: Plan, home: Path, *, workers: int, address: str | None, sandb
             refused = 0
             for timing in _made(missing, workers, address, sandbox, counts, say):
                 timings.append(timing)
+                facts[timing.key] = read_facts(shards, timing.key)
+                digests.remember(arrow_path(shards, timing.key), facts[timing.key].sha256)
                 refused += timing.quarantined
                 progress.advance(timing.objects, f"{refused} quarantined" if refused else "")
     counts.made = len(timings)
     lines = [dataclasses.asdict(timing) for timing in timings] + [{"finished": time.time(), **dataclasses.asdict(counts)}]
-    facts = [read_facts(shards, shard.key) for shard in plan.shards]
-    return write_store(home, plan.card.name, plan.facts, facts, lines), counts
+    return write_store(home, plan.card.name, plan.facts, facts.values(), lines), counts
 
 
-def _whole_store(folder: Path) -> Store | None:
-    """The store that is there in all its parts; None where it is missing, damaged or of another format: then it is made again."""
-    try:
-        store = Store.open(folder)
-        return store if store.whole() else None
-    except StoreError:
-        return None
+def _sound_shards(plan: Plan, shards: Path, digests: DigestCache, say: Say) -> dict[str, ShardFacts]:
+    """Facts of the shards that are there with the bytes that were written, by key. Reads those that are new here or changed since."""
+    done = {shard.key: facts for shard in plan.shards if (facts := shard_done(shards, shard.key)) is not None}
+    found = {key: digests.remembered(arrow_path(shards, key)) for key in done}
+    unread = [key for key, sha256 in found.items() if sha256 is None]
+    if unread:
+        with Progress(f"reading shards of {plan.card.name} once", len(unread), "shards", to=say) as progress:
+            for key in unread:
+                found[key] = digests.of(arrow_path(shards, key))
+                progress.advance()
+    for key in (key for key, facts in done.items() if found[key] != facts.sha256):
+        say(f"shard {key[:12]} is not what was written (its sha256 differs); it is made again")
+    return {key: facts for key, facts in done.items() if found[key] == facts.sha256}
 
 
 def _made(

@@ -120,7 +120,8 @@ def _prepare_set(name: str, about: Set, pipeline: Pipeline, options: Options, sa
     plan = make_plan(card, about.prep, root, find_objects(card, root, sandbox), digests)
     if lost := len(set(card.label_rows) - {planned.id for planned in plan.objects}):
         say(f"{card.name}: {lost:,} objects of {card.labels} are not below {root}; l9 data check {card.name}")
-    store, counts = run_plan(plan, options.home, workers=options.prep_workers, address=options.address, sandbox=sandbox, say=say)
+    how: dict[str, Any] = {"workers": options.prep_workers, "address": options.address}
+    store, counts = run_plan(plan, options.home, **how, sandbox=sandbox, digests=digests, say=say)
     prepared = Prepared(name, about, card, plan, store, counts)
     _say_what_is_left(prepared, say)
     return prepared

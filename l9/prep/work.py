@@ -3,7 +3,6 @@
 import atexit
 import dataclasses
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -12,14 +11,15 @@ from l9.errors import L9Error, RefusedObject, SandboxError
 from l9.fingerprint import Json
 from l9.prep.plan import Plan, ShardPlan
 from l9.readers.contract import REFUSE, Found
+from l9.readers.files import printable
 from l9.sandbox.contract import Answer, Limits
 from l9.sandbox.parent import Sandbox
-from l9.store.columns import Cell, Column, Row
+from l9.store.columns import Column, Row
 from l9.store.planned import PlannedObject
 from l9.store.shards import ShardWriter
 
 IMPORTS = ("l9.stages.process",)  # what the child imports before its memory is measured
-NOTE = 300  # characters of a reader's note that are kept
+NOTES, NOTE = 8, 300  # notes of one object that are kept, and characters of each
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,13 @@ class ShardWork:
 
 @dataclass(frozen=True)
 class ShardTiming:
-    """What one shard cost, and the reader's notes as [object id, line]: kept beside the store, never hashed."""
+    """What one shard cost: kept beside the store, never hashed."""
 
     key: str
     objects: int
     quarantined: int
     seconds: float
     sandbox_deaths: int
-    notes: list[list[str]] = dataclasses.field(default_factory=list)
 
 
 def shard_work(plan: Plan, shard: ShardPlan, folder: Path) -> ShardWork:
@@ -92,18 +91,16 @@ def make_shard(work: ShardWork, sandbox: Sandbox) -> ShardTiming:
     start, deaths = time.monotonic(), sandbox.deaths
     columns = tuple(Column.from_plain(column) for column in work.columns)
     refused = 0
-    notes: list[list[str]] = []
     with ShardWriter(Path(work.folder), work.key, columns) as writer:
         for about, found in zip(work.objects, work.found, strict=True):
             planned = PlannedObject(**about)
             try:
                 answer = _answer(work, Found.from_plain(found), sandbox)
-                writer.add(planned.id, _rows(answer, columns))
-                notes.extend([planned.id, line] for line in _notes(answer))
+                writer.add(planned.id, _rows(answer, columns), _notes(answer))
             except (RefusedObject, SandboxError) as refusal:
                 refused += 1
                 writer.refuse(planned.id, planned.path, refusal.reason, refusal.detail)
-    return ShardTiming(work.key, len(work.objects), refused, time.monotonic() - start, sandbox.deaths - deaths, notes)
+    return ShardTiming(work.key, len(work.objects), refused, time.monotonic() - start, sandbox.deaths - deaths)
 
 
 def object_rows(work: ShardWork, found: Found, columns: tuple[Column, ...], sandbox: Sandbox) -> list[Row]:
@@ -111,7 +108,7 @@ def object_rows(work: ShardWork, found: Found, columns: tuple[Column, ...], sand
 
     raises  RefusedObject or SandboxError with the reason; L9Error where the object is not to blame, as when a file changed since
     """
-    return list(_rows(_answer(work, found, sandbox), columns))
+    return _rows(_answer(work, found, sandbox), columns)
 
 
 def _answer(work: ShardWork, found: Found, sandbox: Sandbox) -> Answer:
@@ -147,18 +144,21 @@ def _check_unchanged(work: ShardWork, found: Found) -> None:
             raise _changed(path, "has changed since it was planned")
 
 
-def _rows(answer: Answer, columns: tuple[Column, ...]) -> Iterator[Row]:
-    about = cast(dict[str, Any], answer.value)
+def _rows(answer: Answer, columns: tuple[Column, ...]) -> list[Row]:
     names = [column.name for column in columns]
-    for number in range(int(about["rows"])):
-        cells: list[Cell] = answer.buffers[number * len(names) : (number + 1) * len(names)]
-        yield dict(zip(names, cells, strict=True))
+    rows = answer.value.get("rows") if isinstance(answer.value, dict) else None
+    if not isinstance(rows, int) or rows * len(names) != len(answer.buffers):
+        raise SandboxError("died", "the child sent an answer of another form")
+    starts = range(0, len(answer.buffers), max(1, len(names)))
+    return [dict(zip(names, answer.buffers[start : start + len(names)], strict=True)) for start in starts]
 
 
-def _notes(answer: Answer) -> list[str]:
-    """The reader's notes, one bounded line each: they come from the child, which is not trusted."""
-    about = cast(dict[str, Any], answer.value)
-    return [" ".join(str(line).encode("utf-8", "replace").decode().split())[:NOTE] for line in about.get("notes", ())]
+def _notes(answer: Answer) -> str:
+    """The reader's notes in one bounded, printable line: they come from the child, which is not trusted."""
+    told = cast(dict[str, Any], answer.value).get("notes", [])
+    lines = [printable(" ".join(str(line).split()))[:NOTE] for line in told] if isinstance(told, list) else []
+    more = [f"and {len(lines) - NOTES:,} more"] if len(lines) > NOTES else []
+    return "; ".join(lines[:NOTES] + more)
 
 
 _worker_sandbox: Sandbox | None = None

@@ -1,1 +1,1 @@
-"""Bounded parsers, one format or dataset each: bytes to Mesh."""
+"""Bounded parsers, one format or dataset each: bytes to Mesh or PointCloud."""

@@ -1,12 +1,12 @@
-"""What a reader module has: `find`, which lists the objects below a root, and `read`, which turns one object's bytes into a Mesh.
+"""What a reader module has: `find` lists the objects below a root, and `read` turns one object's bytes into a Mesh or a PointCloud.
 
 Both run in the sandbox child. A module says `VERSION` (an integer that grows when `read` would give other arrays) and
 
     def find(root: Path, **parameters) -> Iterator[Found]
-    def read(files: Sequence[BinaryIO], found: Found, up: Axis, **parameters) -> Mesh
+    def read(files: Sequence[BinaryIO], found: Found, up: Axis, **parameters) -> Mesh | PointCloud
 
-`find` opens nothing but catalogs; `read` is given its files opened read-only by the parent, in the order of `found.files`, and opens
-none itself. What cannot be used is refused with `RefusedObject(reason, detail)`.
+`find` opens nothing but catalogs (lists, indexes, the labels of an HDF5 file); `read` is given its files opened read-only by the
+parent, in the order of `found.files`, and opens none itself. What cannot be used is refused with `RefusedObject(reason, detail)`.
 """
 
 from dataclasses import asdict, dataclass, field

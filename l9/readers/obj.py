@@ -2,7 +2,8 @@
 
 Our own because general loaders guess where a mesh must be refused: trimesh 5.2 lets relative indices wrap past the vertices read so
 far, reads index 0 as the first vertex and drops indented lines, and fails on comments behind a face, all without a word. Materials,
-textures, normals, groups and free-form curves are not geometry here; no other file is ever opened.
+textures, normals, groups and free-form curves are not geometry here; no other file is ever opened, and material files that lead out of
+the object's folder are noted.
 """
 
 import itertools
@@ -16,51 +17,58 @@ from numpy import ndarray
 
 from l9.errors import RefusedObject
 from l9.geometry.mesh import Axis, Mesh, checked_mesh
+from l9.readers.lines import plain_text, read_whole
+from l9.readers.materials import library_notes
 from l9.readers.polygons import Polygons
 
 VERTEX = re.compile(rb"^[ \t]*v[ \t]+(.*)$", re.MULTILINE)
 FACE = re.compile(rb"^[ \t]*f[ \t]+(.*)$", re.MULTILINE)
 COMMENT = re.compile(rb"#.*$", re.MULTILINE)
+BLOCK = 1 << 16  # lines whose words are held at once: words take ten times the bytes of the numbers they become
 AFTER_SLASH = re.compile(rb"/\S*")  # texture and normal numbers of a corner
 
 
 def read_obj(stream: BinaryIO, up: Axis) -> Mesh:
     """The mesh of a whole OBJ file: all objects and groups together, float64 vertices, polygons cut into fans.
 
-    raises  RefusedObject `empty-file`, `unreadable` (with the line), `no-faces`, `index-out-of-range`, `not-finite`, `no-area`
+    raises  RefusedObject `empty-file`, `line-too-long`, `unreadable` (with the line), `no-faces`, `index-out-of-range`, `not-finite`
+            or `no-area`
     """
-    data = stream.read()
-    if not data.strip():
-        raise RefusedObject("empty-file", f"{len(data):,} bytes")
-    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\\\n", b" ")
+    data = plain_text(read_whole(stream).replace(b"\\\r\n", b" ").replace(b"\\\n", b" "))
     if b"#" in data:
         data = COMMENT.sub(b"", data)
     vertex_lines, face_lines = VERTEX.findall(data), FACE.findall(data)
     if not face_lines:
         raise RefusedObject("no-faces", f"{len(vertex_lines):,} vertices, 0 faces")
     polygons = _polygons(face_lines, data).within(len(vertex_lines), first=1)
-    return checked_mesh(Mesh(_vertices(vertex_lines), polygons.triangles(), up, polygons.notes()))
+    return checked_mesh(Mesh(_vertices(vertex_lines), polygons.triangles(), up, polygons.notes() + library_notes(data)))
 
 
 def _vertices(lines: list[bytes]) -> Float[ndarray, "v 3"]:
     """x y z of each line; a weight or colour behind them is left unread."""
     try:
-        flat = [number for line in lines for number in line.split(None, 3)[:3]]
-        return np.fromiter(map(float, flat), np.float64, 3 * len(lines)).reshape(-1, 3)
+        words = (number for line in lines for number in line.split(None, 3)[:3])
+        return np.fromiter(map(float, words), np.float64, 3 * len(lines)).reshape(-1, 3)
     except ValueError as error:
         raise _first_wrong(b"v", lines, float, 3) from error
 
 
 def _polygons(lines: list[bytes], data: bytes) -> Polygons:
-    words = [AFTER_SLASH.sub(b"", line).split() for line in lines] if b"/" in b"".join(lines) else [line.split() for line in lines]
-    counts = np.fromiter(map(len, words), np.int64, len(words))
     try:
-        numbers = np.fromiter(map(int, itertools.chain.from_iterable(words)), np.int64, int(counts.sum()))
+        blocks = [_numbers(lines[start : start + BLOCK]) for start in range(0, len(lines), BLOCK)]
+        numbers, counts = (np.concatenate(arrays) for arrays in zip(*blocks, strict=True))
     except (ValueError, OverflowError) as error:
         raise _first_wrong(b"f", lines, _vertex_number, 0) from error
     if not (numbers < 0).any():
         return Polygons(numbers - 1, counts)
     return Polygons(_absolute(numbers, counts, data), counts)
+
+
+def _numbers(lines: list[bytes]) -> tuple[Int[ndarray, "c"], Int[ndarray, "p"]]:
+    """Vertex numbers as they stand in the lines, and how many each line has."""
+    words = [AFTER_SLASH.sub(b"", line).split() for line in lines] if b"/" in b"".join(lines) else [line.split() for line in lines]
+    counts = np.fromiter(map(len, words), np.int64, len(words))
+    return np.fromiter(map(int, itertools.chain.from_iterable(words)), np.int64, int(counts.sum())), counts
 
 
 def _absolute(numbers: Int[ndarray, "c"], counts: Int[ndarray, "p"], data: bytes) -> Int[ndarray, "c"]:

@@ -4,12 +4,14 @@ Our own because trimesh 5.2 reads a file that ends early as a smaller mesh, with
 """
 
 import re
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 
 from l9.errors import RefusedObject
 from l9.geometry.mesh import Axis, Mesh, checked_mesh
+from l9.readers.lines import plain_text, read_whole
 from l9.readers.polygons import Polygons
 
 HEADER = re.compile(rb"(?:ST)?C?N?4?OFF(?![A-Z])", re.IGNORECASE)
@@ -18,28 +20,24 @@ HEADER = re.compile(rb"(?:ST)?C?N?4?OFF(?![A-Z])", re.IGNORECASE)
 def read_off(stream: BinaryIO, up: Axis) -> Mesh:
     """The mesh of an ASCII OFF file: float64 vertices, polygons cut into fans; colours and normals are left unread.
 
-    raises  RefusedObject `empty-file`, `unreadable`, `truncated`, `no-faces`, `index-out-of-range`, `not-finite`, `no-area`
+    raises  RefusedObject `empty-file`, `line-too-long`, `unreadable`, `truncated`, `no-faces`, `index-out-of-range`, `not-finite`
+            or `no-area`
     """
-    data = stream.read()
-    if not data.strip():
-        raise RefusedObject("empty-file", f"{len(data):,} bytes")
-    header = HEADER.match(data.lstrip())
+    data = plain_text(read_whole(stream)).lstrip()
+    header = HEADER.match(data)
     if header is None or b"4" in header.group():
         raise RefusedObject("unreadable", "the file does not begin with OFF")
-    rest = data.lstrip()[header.end() :]
-    lines = [line for line in (line.partition(b"#")[0].strip() for line in rest.splitlines()) if line]
+    lines = [line for line in (line.partition(b"#")[0].strip() for line in data[header.end() :].splitlines()) if line]
     vertex_count, face_count = _counts(lines)
     if len(lines) < 1 + vertex_count + face_count:
         raise RefusedObject("truncated", f"{len(lines) - 1:,} lines; expected {vertex_count:,} vertices and {face_count:,} faces")
     try:
-        flat = [float(number) for line in lines[1 : 1 + vertex_count] for number in _three(line)]
-        faces = [_face(line) for line in lines[1 + vertex_count : 1 + vertex_count + face_count]]
-        corners = np.array([corner for face in faces for corner in face], np.int64)
+        flat = np.fromiter((float(word) for line in lines[1 : 1 + vertex_count] for word in _three(line)), np.float64, 3 * vertex_count)
+        polygons = _polygons(lines[1 + vertex_count : 1 + vertex_count + face_count])
     except (ValueError, OverflowError) as error:
         raise RefusedObject("unreadable", f"a line that is not made of numbers ({error})") from error
-    polygons = Polygons(corners, np.array([len(face) for face in faces], np.int64)).within(vertex_count, first=0)
-    vertices = np.array(flat, np.float64).reshape(-1, 3)
-    return checked_mesh(Mesh(vertices, polygons.triangles(), up, polygons.notes()))
+    polygons = polygons.within(vertex_count, first=0)
+    return checked_mesh(Mesh(flat.reshape(-1, 3), polygons.triangles(), up, polygons.notes()))
 
 
 def _counts(lines: list[bytes]) -> tuple[int, int]:
@@ -57,6 +55,19 @@ def _three(line: bytes) -> list[bytes]:
     if len(words) < 3:
         raise ValueError(f"a vertex of {len(words)} numbers")
     return words
+
+
+def _polygons(lines: list[bytes]) -> Polygons:
+    counts: list[int] = []
+
+    def corners() -> Iterator[int]:
+        for line in lines:
+            face = _face(line)
+            counts.append(len(face))
+            yield from face
+
+    numbers = np.fromiter(corners(), np.int64)
+    return Polygons(numbers, np.array(counts, np.int64))
 
 
 def _face(line: bytes) -> list[int]:

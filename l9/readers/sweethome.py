@@ -4,12 +4,13 @@ A catalog numbers its models: `name#7`, `model#7` (a member of the archive), `wi
 on its side, `modelRotation#7`. Meshes leave here upright (+Y), in metres, of the catalog's size, centred in x and z, standing on y = 0.
 """
 
+import errno
 import io
 import math
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -24,11 +25,11 @@ from l9.readers.files import files_below
 from l9.readers.meshes import read_mesh
 from l9.readers.properties import parse_properties
 
-VERSION = 1
+VERSION = 2
 CATALOGS = ("PluginFurnitureCatalog.properties", "com/eteks/sweethome3d/io/DefaultFurnitureCatalog.properties")
 MARKERS = ("lightSource.obj", "texturableTriangle.obj")  # no furniture: a lamp's glow, drawn by lines in 8 entries, and a bare wedge
 CATALOG_BYTES = 16 << 20  # the largest catalog there is has 150 KB
-MEMBER_BYTES = 256 << 20  # of one unpacked model; the largest has 9 MB
+MEMBER_BYTES = 64 << 20  # of one unpacked model; the largest has 9 MB
 SIZE_METRES = 1000.0  # nothing that stands in a room is larger
 
 
@@ -40,13 +41,8 @@ def find(root: Path) -> Iterator[Found]:
     raises  UsageError where the root is no folder; RefusedObject `unreadable` or `too-large` naming the archive
     """
     for path in files_below(root, (".sh3f", ".jar")):
-        try:
-            with zipfile.ZipFile(root / path) as archive:
-                names = [name for name in CATALOGS if name in archive.namelist()]
-                catalog = parse_properties(_member(archive, names[0], CATALOG_BYTES)) if names else {}
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RefusedObject) as error:
-            raise RefusedObject("unreadable", f"{path}: {error}") from error
-        yield from _models(path, catalog)
+        with (root / path).open("rb") as stream:
+            yield from listed_models(stream, path)
 
 
 def read(files: Sequence[BinaryIO], found: Found, up: Axis) -> Mesh:
@@ -57,14 +53,37 @@ def read(files: Sequence[BinaryIO], found: Found, up: Axis) -> Mesh:
     if "problem" in found.facts:
         raise RefusedObject("bad-catalog", str(found.facts["problem"]))
     name = _safe(found.member)
-    try:
-        with zipfile.ZipFile(files[0]) as archive:
-            data = _member(archive, name, MEMBER_BYTES)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:  # RuntimeError: it is encrypted
-        raise RefusedObject("unreadable", f"{name}: {error}") from error
+    with _opened(files[0]) as archive:
+        data = _member(archive, name, MEMBER_BYTES)
     mesh = read_mesh(io.BytesIO(data), PurePosixPath(name).suffix.lower(), up)
     turned = mesh.vertices @ np.array(found.facts.get("rotation", np.eye(3)), np.float64).reshape(3, 3).T
     return mesh.moved(_sized(turned, turned[mesh.faces.reshape(-1)], np.array(found.facts["size"], np.float64)))
+
+
+def listed_models(stream: BinaryIO, path: PurePosixPath) -> list[Found]:
+    """Every model of the archive in an open stream, which stands at `path` below the root; see `find`."""
+    try:
+        with _opened(stream) as archive:
+            names = [name for name in CATALOGS if name in archive.namelist()]
+            catalog = parse_properties(_member(archive, names[0], CATALOG_BYTES)) if names else {}
+    except RefusedObject as refusal:
+        raise RefusedObject(refusal.reason, f"{path}: {refusal.detail}") from refusal
+    return list(_models(path, catalog))
+
+
+@contextmanager
+def _opened(stream: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    """The archive in an open stream; whatever zipfile raises on its bytes, within the block too, is a refusal."""
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            yield archive
+    except (MemoryError, RefusedObject, ImportError):
+        raise
+    except Exception as error:  # zipfile and its decompressors have many errors for broken bytes: ValueError, struct.error, zlib.error ...
+        for one in (error, error.__context__):  # zipfile takes a disk that fails for a file that is no archive
+            if isinstance(one, OSError) and one.errno not in (None, errno.EINVAL):  # EINVAL: a place before the file's start
+                raise one from None
+        raise RefusedObject("unreadable", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
 
 
 def _models(path: PurePosixPath, catalog: dict[str, str]) -> Iterator[Found]:

@@ -6,18 +6,25 @@
     @yields(columns=_occupancy_columns, version=1)
     def occupancy(mesh: Mesh, resolution: int = 32, ...) -> Iterator[Row]: ...
 
-The first argument is the object; all others have plain values, so that a recipe can name them. `columns` is a function of those
+The first argument is the object, and its type says which kinds a stage takes: a cloud is refused where a mesh is wanted. All others
+have plain values, so that a recipe can name them. `columns` is a function of those
 same arguments, so that a store's schema is known before any object is read. A stage that needs randomness takes `seed: int`;
 `run_stages` mixes the object's id into it, so that two objects never share draws and one object always repeats its own.
 Raise `version` whenever the bytes a stage makes change: a golden test watches.
 """
 
+import inspect
+import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import lru_cache
+from types import UnionType
+from typing import Any, TypeVar, Union
 
 from l9.errors import RefusedObject
 from l9.fingerprint import digest
+from l9.geometry.cloud import PointCloud
+from l9.geometry.mesh import Mesh
 from l9.store.columns import Column, Row
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -75,10 +82,12 @@ def run_stages(subject: Any, steps: Sequence[Step], *, object_id: str) -> list[R
     """Rows of one object: changes applied in order, yields joined side by side.
 
     An object has 1 row or the same n from every yield; single rows are repeated (without copying).
-    raises  RefusedObject `stage-rows` when two yields give different counts above 1, or a stage's own refusal
+    raises  RefusedObject `stage-rows` when two yields give different counts above 1, `no-faces` or `wrong-kind` where a stage does not
+            take this kind of object, or a stage's own refusal
     """
     parts: list[list[Row]] = []
     for function, arguments in steps:
+        _check_kind(function, subject)
         seeded = _with_object_seed(arguments, object_id)
         info = stage_info(function)
         if info is None or info.columns is None:
@@ -86,6 +95,23 @@ def run_stages(subject: Any, steps: Sequence[Step], *, object_id: str) -> list[R
         else:
             parts.append(_checked_rows(function(subject, **seeded), info.columns(**arguments)))
     return _joined(parts)
+
+
+def _check_kind(function: Callable[..., Any], subject: Any) -> None:
+    kinds = _kinds(inspect.unwrap(function))
+    if kinds and not isinstance(subject, kinds):
+        reason = "no-faces" if Mesh in kinds and isinstance(subject, PointCloud) else "wrong-kind"
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise RefusedObject(reason, f"stage {function.__name__} takes a {wanted}; this object is a {type(subject).__name__}")
+
+
+@lru_cache(256)
+def _kinds(function: Callable[..., Any]) -> tuple[type, ...]:
+    """The classes that the type of a stage's first argument names; none where it names anything else."""
+    first = next(iter(inspect.signature(function).parameters), "")
+    hint = typing.get_type_hints(function).get(first)
+    named = typing.get_args(hint) if typing.get_origin(hint) in (Union, UnionType) else (hint,)
+    return named if all(inspect.isclass(kind) for kind in named) else ()
 
 
 def _with_object_seed(arguments: Mapping[str, Any], object_id: str) -> dict[str, Any]:

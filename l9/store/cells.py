@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from l9.errors import StoreError, UsageError
 from l9.store.columns import Cell, Column
-from l9.store.planned import FORMAT, Compression
+from l9.store.planned import FORMAT, READABLE, Compression
 
 OBJECT = pa.field("object", pa.string(), nullable=False)
 ROW = pa.field("row", pa.int32(), nullable=False)
@@ -37,8 +37,8 @@ def schema_of(columns: Sequence[Column], compression: Compression) -> pa.Schema:
 def compression_in(schema: pa.Schema) -> Compression:
     """How a shard is compressed; StoreError where its metadata is of another format version or does not say."""
     told = schema.metadata or {}
-    if told.get(b"l9.format") != str(FORMAT).encode():
-        raise StoreError(f"expected a shard of format version {FORMAT}")
+    if told.get(b"l9.format") not in [str(version).encode() for version in READABLE]:
+        raise StoreError(f"expected a shard of format version {' or '.join(map(str, READABLE))}")
     if told.get(b"l9.compression") not in (b"none", b"lz4"):
         raise StoreError("expected compression none or lz4")
     return "lz4" if told[b"l9.compression"] == b"lz4" else "none"

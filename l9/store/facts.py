@@ -1,5 +1,6 @@
 """The sidecar of a shard: what is in it, beside it as JSON, written last, so that its existence means the shard is done."""
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Any
 
 from l9.errors import StoreError
 from l9.fingerprint import Json, canonical
-from l9.store.planned import FORMAT
+from l9.store.planned import FORMAT, READABLE
 from l9.store.publish import atomic_write
 
 REBUILD = "l9 prep with the same recipe rebuilds it"
@@ -33,6 +34,7 @@ class ShardFacts:
     quarantined  refused objects, in ascending order of id
     sha256       of the Arrow file, `bytes` long
     items        ragged column -> number of items in each row
+    notes        object -> what its reader had to leave out, in one line; objects of which there is nothing to say are not in it
     """
 
     key: str
@@ -42,18 +44,20 @@ class ShardFacts:
     sha256: str
     bytes: int
     items: dict[str, list[int]] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Json]:
-        """As plain JSON, the key apart: that is the file's name."""
-        return {
+        """As plain JSON, the key apart: that is the file's name. `checksum` is the sha256 of all the rest."""
+        facts: dict[str, Json] = {
             "format": FORMAT,
             "rows": self.rows,
-            "objects": [{"id": name, "rows": rows} for name, rows in self.objects],
+            "objects": [{"id": name, "rows": rows, "notes": self.notes.get(name, "")} for name, rows in self.objects],
             "quarantined": [vars(refusal) for refusal in self.quarantined],
             "sha256": self.sha256,
             "bytes": self.bytes,
             "items": {name: list(counts) for name, counts in self.items.items()},
         }
+        return {**facts, "checksum": _checksum(facts)}
 
 
 def arrow_path(folder: Path, key: str) -> Path:
@@ -83,12 +87,15 @@ def read_facts(folder: Path, key: str) -> ShardFacts:
     path = sidecar_path(folder, key)
     try:
         plain = json.loads(path.read_bytes())
+        checksum = _checksum({name: value for name, value in plain.items() if name != "checksum"}) if isinstance(plain, dict) else ""
     except FileNotFoundError:
         raise StoreError(f"{path}: missing; {REBUILD}") from None
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path}: not JSON ({error}); {REBUILD}") from error
-    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-        raise StoreError(f"{path}: expected format version {FORMAT}; {REBUILD}")
+    if not isinstance(plain, dict) or plain.get("format") not in READABLE:
+        raise StoreError(f"{path}: expected format version {' or '.join(map(str, READABLE))}; {REBUILD}")
+    if plain.get("checksum", checksum if plain["format"] == 1 else "") != checksum:  # version 1 had none
+        raise StoreError(f"{path}: changed since it was written (its checksum differs); {REBUILD}")
     try:
         facts = _facts(key, plain)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -98,12 +105,18 @@ def read_facts(folder: Path, key: str) -> ShardFacts:
     return facts
 
 
-def shard_done(folder: Path, key: str) -> bool:
-    """Is this shard whole? The cheap check: a sound sidecar, and a file of the size it states. `verify` reads every byte."""
+def shard_done(folder: Path, key: str) -> ShardFacts | None:
+    """The facts of a shard that is done, else None. The cheap check: a sound sidecar, and a file of the size it states."""
     try:
-        return read_facts(folder, key).bytes == arrow_path(folder, key).stat().st_size
+        facts = read_facts(folder, key)
+        return facts if facts.bytes == arrow_path(folder, key).stat().st_size else None
     except (StoreError, OSError):
-        return False
+        return None
+
+
+def _checksum(facts: dict[str, Any]) -> str:
+    """As `fingerprint.digest`, without its check of every value: what comes from JSON is plain, and a sidecar may name many objects."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _facts(key: str, plain: dict[str, Any]) -> ShardFacts:
@@ -115,4 +128,5 @@ def _facts(key: str, plain: dict[str, Any]) -> ShardFacts:
         sha256=str(plain["sha256"]),
         bytes=int(plain["bytes"]),
         items={str(name): [int(count) for count in counts] for name, counts in plain["items"].items()},
+        notes={str(line["id"]): str(line["notes"]) for line in plain["objects"] if line.get("notes")},
     )

@@ -3,6 +3,7 @@
 object string, row int32     whose row it is, and which of the object's
 shard int32, at int64        position of its shard in the manifest's list, and the row's place in that shard
 label, split string; fold int8 (-1: none); key string      what the plan says of the object
+notes string                 what its reader had to leave out, in one line, "" where there is nothing to say
 <ragged>_items int64         items of each ragged column in this row
 """
 
@@ -30,6 +31,7 @@ def index_schema(columns: Sequence[Column]) -> pa.Schema:
         ("split", pa.string()),
         ("fold", pa.int8()),
         ("key", pa.string()),
+        ("notes", pa.string()),
         *((f"{column.name}_items", pa.int64()) for column in columns if column.kind == "ragged"),
     ]
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in fields])
@@ -43,6 +45,7 @@ def index_table(planned: Mapping[str, PlannedObject], columns: Sequence[Column],
     shard = np.repeat(np.array([place[1] for place in places], np.int32), repeat)
     at = np.repeat(np.array([place[2] for place in places], np.int64), repeat) + number
     objects = [planned[name] for name, *_ in places]
+    notes = {name: line for facts in shards for name, line in facts.notes.items()}
     arrays = {
         "object": _repeated([entry.id for entry in objects], repeat),
         "row": pa.array(number.astype(np.int32)),
@@ -52,6 +55,7 @@ def index_table(planned: Mapping[str, PlannedObject], columns: Sequence[Column],
         "split": _repeated([entry.split for entry in objects], repeat),
         "fold": pa.array(np.repeat(np.array([entry.fold for entry in objects], np.int8), repeat)),
         "key": _repeated([entry.key for entry in objects], repeat),
+        "notes": _repeated([notes.get(entry.id, "") for entry in objects], repeat),
     }
     offsets = np.concatenate([[0], np.cumsum([facts.rows for facts in shards])]).astype(np.int64)
     for column in columns:
@@ -71,14 +75,18 @@ def index_bytes(table: pa.Table) -> bytes:
 
 
 def read_index(content: bytes, columns: Sequence[Column]) -> pa.Table:
-    """Back from `index_bytes`; StoreError if it has other fields."""
+    """Back from `index_bytes`, an index of format version 1 with empty notes; StoreError if it has other fields."""
     try:
         table = pa.ipc.open_file(pa.py_buffer(content)).read_all()
         table.validate(full=True)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise StoreError(f"index.arrow: {str(error).splitlines()[0]}; l9 prep with the same recipe makes it again") from error
-    if not table.schema.equals(index_schema(columns)):
-        raise StoreError(f"index.arrow: its fields are not {index_schema(columns).names}; l9 prep with the same recipe makes it again")
+    schema = index_schema(columns)
+    place = schema.get_field_index("notes")
+    if table.schema.equals(schema.remove(place)):
+        table = table.add_column(place, schema.field(place), pa.repeat("", table.num_rows))
+    if not table.schema.equals(schema):
+        raise StoreError(f"index.arrow: its fields are not {schema.names}; l9 prep with the same recipe makes it again")
     return table
 
 

@@ -32,7 +32,7 @@ class Shard:
     columns    name -> Column, from the file's own metadata
     starts     first row of each record batch, and last the number of rows
     views      number of a record batch -> its columns
-    byte_rows  the same for fixed columns alone, as uint8 (rows, bytes of a cell): what a gather copies
+    mapped     whether they are views of the file, at one address for good; else (lz4) unpacked for a while
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,12 +43,11 @@ class Shard:
             self.columns: dict[str, Column] = {column.name: column for column in columns_in(reader.schema)}
             numbers = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=[1]))
             self.starts = [0, *accumulate(numbers.get_batch(number).num_rows for number in range(reader.num_record_batches))]
-            mapped = compression_in(reader.schema) == "none"
+            self.mapped = mapped = compression_in(reader.schema) == "none"
             self._batch: Callable[[int], pa.RecordBatch] = lru_cache(None if mapped else KEPT_BATCHES)(
                 lambda number: _sound(reader, number)
             )
             self.views: Callable[[int], Views] = lru_cache(None if mapped else KEPT_BATCHES)(self._views)
-            self.byte_rows: Callable[[int], dict[str, ndarray]] = lru_cache(None if mapped else KEPT_BATCHES)(self._byte_rows)
             if mapped:
                 for number in range(reader.num_record_batches):
                     self.views(number)
@@ -126,11 +125,6 @@ class Shard:
             return {name: view_of(column, batch) for name, column in self.columns.items()}
         except (StoreError, OSError, ValueError, pa.ArrowException) as error:
             raise _broken(self.path, error) from error
-
-    def _byte_rows(self, number: int) -> dict[str, ndarray]:
-        views = self.views(number)
-        fixed = {name: np.asarray(views[name]) for name, column in self.columns.items() if column.kind == "fixed"}
-        return {name: view.reshape(len(view), -1).view(np.uint8) for name, view in fixed.items()}
 
 
 def _broken(path: Path, error: Exception) -> StoreError:

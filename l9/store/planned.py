@@ -12,7 +12,8 @@ from l9.errors import StoreError
 from l9.fingerprint import Json, canonical, digest
 from l9.store.columns import Column
 
-FORMAT = 1  # version of the bytes of shards, sidecars, indexes and manifests
+FORMAT = 2  # version of the bytes of shards, sidecars, indexes and manifests that are written; 2 keeps what readers noted
+READABLE = (1, 2)  # versions that are read; what was written before 2 has no notes
 SPLITS = ("train", "validation", "test", "")
 KEY_DIGITS = 12  # hex digits of a store's key in its folder's name
 

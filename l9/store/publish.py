@@ -13,6 +13,7 @@ from typing import BinaryIO
 from l9.errors import StoreError
 
 TEMPORARY = ".tmp-"  # what a name starts with while its file is being written
+LEFTOVER_SECONDS = 86_400.0  # temporary files of killed writers go after a day: no writer of one file takes that long
 
 
 def temporary_name(final: Path) -> Path:
@@ -37,7 +38,12 @@ def publish(temporary: Path, final: Path) -> None:
     with disk_full_named(final.parent):
         _sync(temporary, os.O_RDONLY)
         temporary.replace(final)
-        _sync(final.parent, os.O_RDONLY | os.O_DIRECTORY)
+        sync_folder(final.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk: what was renamed into it or removed from it stays so after a power cut."""
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
 @contextmanager
@@ -68,7 +74,7 @@ def atomic_write(path: Path, content: bytes | Callable[[BinaryIO], None]) -> Non
             content(stream)
 
 
-def remove_leftovers(folder: Path, older_than_seconds: float) -> list[Path]:
+def remove_leftovers(folder: Path, older_than_seconds: float = LEFTOVER_SECONDS) -> list[Path]:
     """Remove temporary files and folders that a killed process left in `folder`; younger ones may belong to one still at work."""
     removed = []
     for path in sorted(folder.glob(f"{TEMPORARY}*")):

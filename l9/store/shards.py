@@ -116,12 +116,14 @@ class ShardWriter:
         self._file = _RowFile(arrow_path(folder, key), self.columns, compression)
         self._objects: list[tuple[str, int]] = []
         self._items: dict[str, list[list[int]]] = {column.name: [] for column in columns if column.kind == "ragged"}
+        self._notes: dict[str, str] = {}
         self._quarantined: list[Refusal] = []
         self._seen: set[str] = set()
 
-    def add(self, object_id: str, rows: Iterable[Row]) -> int:
+    def add(self, object_id: str, rows: Iterable[Row], notes: str = "") -> int:
         """Store all rows of one object, or none of them; returns how many.
 
+        notes   what its reader had to leave out, in one line
         raises  RefusedObject from the iterator itself, or `row-too-large`, `object-too-large`, `no-rows`; ShapeError where a cell is
                 not what its column says; StoreError for an id that is already here
         """
@@ -140,6 +142,8 @@ class ShardWriter:
         for number, row in enumerate(whole):
             self._file.write(object_id, number, row)
         self._objects.append((object_id, len(whole)))
+        if notes:
+            self._notes[object_id] = notes
         for name, counts in self._items.items():
             counts.append([len(row[name]) for row in whole])
         return len(whole)
@@ -200,6 +204,7 @@ class ShardWriter:
             sha256=sha256,
             bytes=size,
             items={name: [count for number in order for count in counts[number]] for name, counts in self._items.items()},
+            notes=self._notes,
         )
         publish(self._file.temporary, self._file.final)
         write_facts(self.folder, facts)

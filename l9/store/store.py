@@ -13,18 +13,18 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from l9.errors import StoreError, UsageError
 from l9.fingerprint import Json, canonical
 from l9.store.columns import Column
-from l9.store.facts import ShardFacts, read_facts, shard_done
+from l9.store.facts import ShardFacts, read_facts
 from l9.store.index import index_bytes, index_table, read_index
 from l9.store.mapped import Shard
 from l9.store.mapped import verify as verify_shard
-from l9.store.planned import FORMAT, KEY_DIGITS, PlanFacts, PlannedObject
+from l9.store.planned import FORMAT, KEY_DIGITS, READABLE, PlanFacts, PlannedObject
 from l9.store.publish import atomic_write
 
 REMAKE = "l9 prep with the same recipe makes it again"
@@ -59,6 +59,18 @@ def write_store(home: Path, name: str, plan: PlanFacts, shards: Iterable[ShardFa
     manifest = _manifest(name, plan, ordered, index, quarantine)
     atomic_write(folder / "manifest.json", (canonical(manifest) + "\n").encode())
     return Store.open(folder)
+
+
+def standing_store(home: Path, name: str, plan: PlanFacts, shards: Iterable[ShardFacts]) -> "Store | None":
+    """The store that `write_store` would make of these shards, where it is there already, byte for byte; None where it is to be made."""
+    ordered = sorted(shards, key=lambda facts: facts.key)
+    try:
+        store = Store.open(store_folder(home, name, plan.key))
+        index, quarantine = store.part("index"), store.part("quarantine")
+    except StoreError:
+        return None
+    expected = canonical(_manifest(name, plan, ordered, index, quarantine)) + "\n"
+    return store if hashlib.sha256(expected.encode()).hexdigest() == store.digest else None
 
 
 class Store:
@@ -102,7 +114,7 @@ class Store:
     @cached_property
     def index(self) -> pa.Table:
         """One line per row (l9/store/index.py), in memory, checked against the manifest's sha256."""
-        return read_index(self._file("index"), self.columns)
+        return read_index(self.part("index"), self.columns)
 
     @cached_property
     def shards(self) -> list[Shard]:
@@ -121,27 +133,18 @@ class Store:
 
     def quarantine(self) -> Iterator[dict[str, str]]:
         """Refused objects: id, path, reason, detail, key."""
-        for line in self._file("quarantine").splitlines():
+        for line in self.part("quarantine").splitlines():
             yield json.loads(line)
 
     def verify(self) -> None:
         """Read every byte of the store; StoreError names the file that changed."""
-        self._file("index")
-        self._file("quarantine")
+        self.part("index")
+        self.part("quarantine")
         for line in self.manifest["shards"]:
             verify_shard(self.shards_folder, line["key"], line["sha256"])
 
-    def whole(self) -> bool:
-        """Are all its parts there? Index and quarantine by sha256, shards by their facts and size; `verify` reads every byte."""
-        try:
-            self._file("index")
-            self._file("quarantine")
-            told = [(line["key"], line["sha256"]) for line in self.manifest["shards"]]
-            return all(shard_done(self.shards_folder, key) and read_facts(self.shards_folder, key).sha256 == sha256 for key, sha256 in told)
-        except StoreError:
-            return False
-
-    def _file(self, part: str) -> bytes:
+    def part(self, part: Literal["index", "quarantine"]) -> bytes:
+        """The bytes of one of its two files; StoreError where they are not those the manifest names."""
         told = self.manifest[part]
         path = self.path / FILES[part]
         try:
@@ -232,8 +235,8 @@ def _checked_manifest(path: Path, text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{where}: not JSON ({error}); {REMAKE}") from error
     version = manifest.get("format") if isinstance(manifest, dict) else None
-    if version != FORMAT:
-        raise StoreError(f"{where}: format version {version}, this l9 reads {FORMAT}; {REMAKE}")
+    if version not in READABLE:
+        raise StoreError(f"{where}: format version {version}, this l9 reads {' and '.join(map(str, READABLE))}; {REMAKE}")
     wrong = [name for name, kind in MANIFEST_FIELDS.items() if not isinstance(manifest.get(name), kind)]
     lines = [*manifest.get("shards", ()), manifest.get("index"), manifest.get("quarantine")]
     if wrong or not all(isinstance(line, dict) and isinstance(line.get("sha256"), str) for line in lines):

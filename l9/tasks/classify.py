@@ -21,7 +21,7 @@ from l9.errors import TrainingError
 from l9.geometry.mesh import Axis
 from l9.models.pointnet import PENALTY_WEIGHT, transform_penalty
 from l9.tasks.contract import Picture, Player, Report, Task, Turn
-from l9.tasks.inputs import Inputs, OccupancyInputs, PointInputs
+from l9.tasks.inputs import BOX_SIZE, Inputs, OccupancyInputs, PointInputs, log_box_size
 from l9.tasks.pictures import PAGE, TILE, classification_pictures, input_page
 from l9.tasks.scores import best_answers, classification_report, labelled
 
@@ -51,6 +51,8 @@ class Classify(Task):
     jitter           standard deviation of the noise on points, clipped at five of them; 0.01 and so 0.05 in the paper
     label_smoothing  share of the target spread over all classes
     optimizer        "sgd" has momentum 0.9; `lr` is its rate, `weight_decay` its decay
+    box_size         whether the network is also given the logarithms of the box's sides (column `box_size`), which no pose changes:
+                     VoxNet(extra=3)
     augment          False: every object exactly as it stands, in training and in evaluation, which then has one vote
     """
 
@@ -68,12 +70,14 @@ class Classify(Task):
         optimizer: Literal["adam", "adamw", "sgd"] = "adam",
         lr: float = 1e-3,
         weight_decay: float = 0.0,
+        box_size: bool = False,
         augment: bool = True,
     ) -> None:
         self.classes, self.votes, self.augment = classes, votes, augment
         self.label_smoothing, self.optimizer, self.lr, self.weight_decay = label_smoothing, optimizer, lr, weight_decay
         self.inputs: Inputs = OccupancyInputs(up, shift, mirror) if inputs == "occupancy" else PointInputs(up, points, jitter)
-        self.columns = (self.inputs.column,)
+        self.box_size = box_size
+        self.columns = (self.inputs.column, BOX_SIZE) if box_size else (self.inputs.column,)
 
     def bind(self, model: nn.Module | None) -> None:
         """Take the network; TrainingError if there is none."""
@@ -102,8 +106,8 @@ class Classify(Task):
         """
         x = self._fed(batch)
         if not isinstance(self._network, Transforming):
-            return {"cross_entropy": self._cross_entropy(self._network(x), batch.labels)}
-        logits, transform = self._network.forward_with_transform(x)
+            return {"cross_entropy": self._cross_entropy(self._network(x, *self._beside(batch)), batch.labels)}
+        logits, transform = self._network.forward_with_transform(x, *self._beside(batch))
         penalty = PENALTY_WEIGHT * transform_penalty(transform).sum() * batch.total
         return {"cross_entropy": self._cross_entropy(logits, batch.labels), "transform": penalty}
 
@@ -131,6 +135,10 @@ class Classify(Task):
         """The five best classes of each sample with their probabilities, by the same votes as in evaluation."""
         return best_answers(_probabilities(self._votes(batch)), self.classes)
 
+    def _beside(self, batch: Batch) -> tuple[Tensor, ...]:
+        """What the network is given besides the input."""
+        return (log_box_size(batch),) if self.box_size else ()
+
     @property
     def _voting(self) -> int:
         return self.votes if self.augment else 1
@@ -150,7 +158,8 @@ class Classify(Task):
         try:
             moved = batch.to(next(network.parameters()).device)
             poses = (self.inputs.turned(moved, vote, votes) for vote in range(votes))
-            return np.stack([network(pose).double().cpu().numpy() for pose in poses])
+            beside = self._beside(moved)
+            return np.stack([network(pose, *beside).double().cpu().numpy() for pose in poses])
         finally:
             network.train(was_training)
 

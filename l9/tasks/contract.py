@@ -6,6 +6,7 @@ owns meaning. A baseline is a task with `fit` and `evaluate`, no players, and no
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -79,6 +80,10 @@ class Task:
 
     def turns(self, step: int) -> Sequence[Turn]:
         """Who moves at this step, in order. May depend on the step and on all-reduced numbers (see `observe`) only."""
+        return self._one_turn_each
+
+    @cached_property
+    def _one_turn_each(self) -> list[Turn]:
         return [Turn(name) for name in self.players()]
 
     def loss(self, turn: Turn, batch: Batch) -> dict[str, Tensor]:

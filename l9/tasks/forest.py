@@ -15,6 +15,7 @@ from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.errors import TrainingError
 from l9.tasks.contract import Picture, Report, Task
+from l9.tasks.inputs import BOX_SIZE, log_box_size
 from l9.tasks.pictures import classification_pictures
 from l9.tasks.scores import best_answers, classification_report, labelled
 
@@ -28,19 +29,20 @@ class Forest(Task):
     classes  names of the K classes, in the order of the labels
     trees    how many
     seed     of the samples and features each tree draws: one seed, one forest, on any number of cores
+    box_size whether the trees also see the logarithms of the box's sides (column `box_size`)
     """
 
-    columns = (COLUMN,)
-
-    def __init__(self, classes: tuple[str, ...], trees: int = 400, seed: int = 0) -> None:
+    def __init__(self, classes: tuple[str, ...], trees: int = 400, seed: int = 0, box_size: bool = False) -> None:
         self.classes, self.trees, self.seed = classes, trees, seed
+        self.columns = (COLUMN, BOX_SIZE) if box_size else (COLUMN,)
         self._state: dict[str, ndarray] = {}
         self._forest: Any = None
 
     def fit(self, samples: Samples) -> None:
         """Grow the trees on all samples; TrainingError where one has no label."""
         batches = Loader(labelled(samples, self.classes), self.columns, seed=0, training=False).sequential()
-        self.restore({"features": np.concatenate([_features(batch) for batch in batches]), "labels": samples.labels})
+        features = [self._features(batch) for batch in batches]
+        self.restore({"features": np.concatenate(features), "labels": samples.labels})
 
     def state(self) -> dict[str, ndarray]:
         """What the forest was grown from: `features` uint8 (n, 3375) and `labels` int64 (n). Growing again takes seconds and is exact."""
@@ -52,7 +54,7 @@ class Forest(Task):
 
         self._state = {name: np.ascontiguousarray(state[name]) for name in ("features", "labels")}
         forest = RandomForestClassifier(self.trees, random_state=self.seed, n_jobs=-1)
-        forest.fit(_shares(self._state["features"]), self._state["labels"])
+        forest.fit(self._state["features"], self._state["labels"])
         forest.n_jobs = 1  # threads would add up the trees' answers in any order, and sums of floats depend on it
         self._forest = forest
 
@@ -74,13 +76,9 @@ class Forest(Task):
         if self._forest is None:
             raise TrainingError("the forest is not grown yet; call fit or restore first")
         found = np.zeros((len(batch), len(self.classes)))
-        found[:, self._forest.classes_] = self._forest.predict_proba(_shares(_features(batch)))
+        found[:, self._forest.classes_] = self._forest.predict_proba(self._features(batch))
         return found
 
-
-def _features(batch: Batch) -> ndarray:
-    return batch.fixed(COLUMN).flatten(1).cpu().numpy()
-
-
-def _shares(counts: ndarray) -> ndarray:
-    return counts.astype(np.float32) / NEIGHBOURS
+    def _features(self, batch: Batch) -> ndarray:
+        shares = batch.fixed(COLUMN).flatten(1).cpu().numpy().astype(np.float32) / NEIGHBOURS
+        return np.concatenate([shares, log_box_size(batch).cpu().numpy()], axis=1) if BOX_SIZE in self.columns else shares

@@ -12,6 +12,7 @@ from l9.data.samples import Samples
 from l9.draw.confusion import confusion_picture
 from l9.draw.grid import sample_grid
 from l9.draw.splat import splat_points, splat_voxels
+from l9.draw.tiles import grey_tile
 from l9.geometry.mesh import Axis
 from l9.tasks.contract import Picture, Report
 from l9.tasks.scores import reported_counts
@@ -62,18 +63,10 @@ def input_page(tiles: Sequence[ndarray], batch: Batch, samples: Samples) -> Pict
 
 def _drawn(column: str, cell: ndarray, up: Axis) -> ndarray:
     if column == "views":
-        return _fitted(cell[min(1, len(cell) - 1)])
+        return grey_tile(cell[min(1, len(cell) - 1)], TILE)
     if column == "points":
         return splat_points(cell, TILE, up)
     return splat_voxels(cell[0] if cell.ndim == 4 else cell, TILE, up)
-
-
-def _fitted(view: ndarray) -> ndarray:
-    """A grey picture of any size as an RGB tile."""
-    from PIL import Image
-
-    image = Image.fromarray(view).convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
-    return np.asarray(image)
 
 
 def _mistake(outcome: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 kind experiment name params datasets metrics status parent     what to send, besides what the folder's own files say
 uri token run_id                                                which server, and which run there
-sent_step sending described finished                            how far: see `l9/track/sender.py`
+sent_step sending sent_tags described finished                  how far: see `l9/track/sender.py`
 """
 
 import json
@@ -16,7 +16,7 @@ from l9.track.facts import read_json
 
 State = dict[str, Any]
 
-NOTHING_SENT: State = {"run_id": None, "sent_step": -1, "sending": None, "described": False, "finished": False}
+NOTHING_SENT: State = {"run_id": None, "sent_step": -1, "sending": None, "sent_tags": [], "described": False, "finished": False}
 CURSOR = ("uri", "token", *NOTHING_SENT)
 
 

@@ -20,15 +20,18 @@ from l9.errors import TrackingError
 from l9.track.cursor import State, new_state, read_state, save_state
 from l9.track.facts import Facts, csv_text, durable_records, flattened, read_json, training_facts
 from l9.track.lock import LONGEST_WAIT, SEND_LOCK, locked
+from l9.track.tags import read_tags
 
 METRICS_PER_BATCH, PARAMS_PER_BATCH = 1000, 100  # MLflow's own limits
 KEY_LENGTH, PARAM_LENGTH, DIGEST_LENGTH = 250, 6000, 36  # likewise, in characters
-ALWAYS_THERE = "lr_factor"  # a metric of every step: its last step in MLflow is how far sending really came
+TAG_PREFIX = "l9.tag."  # of a person's own tags in MLflow
+TELLING = ("loss", "lr_factor")  # whose last steps in MLflow say how far sending really came
+ONCE_AN_EPOCH = ("epoch", "lr_factor", "samples")  # what the settings decide: MLflow takes 0.1 ms a number, so not at every step
 ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds: a server that is away must not hold up the end of a run
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing is reported to anyone but the server that was named
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # what goes wrong is told in one line of ours, not in MLflow's tracebacks
     "GIT_PYTHON_REFRESH": "quiet",
 }
 SENT_FILES = ("training.json", "result.json", "outcomes.jsonl", "error.json")
@@ -45,12 +48,14 @@ class Sender:
         """Send everything of a folder that is new and durable. `parent` names the folder of the run that a new training is part of."""
         state = read_state(folder, self.uri) or new_state(self.uri, kind="training", parent=parent)
         if state["finished"]:
+            self._send_tags(folder, state)
             return
         facts = training_facts(folder) if state["kind"] == "training" else state
         run_id = self._run_id(folder, state, facts)
         if not state["described"]:
             _describe(self.client, run_id, facts)
             save_state(folder, state := {**state, "described": True})
+        state = self._send_tags(folder, state)
         if state["kind"] == "training":
             state = self._send_steps(folder, state, run_id)
         result = read_json(folder / "result.json")
@@ -108,11 +113,25 @@ class Sender:
         place = (self.home / "mlartifacts" / name).as_uri() if self.uri.startswith("sqlite:") else None
         return str(self.client.create_experiment(name, artifact_location=place))
 
+    def _send_tags(self, folder: Path, state: State) -> State:
+        """Each of the person's tags as `l9.tag.NAME`, and none that was taken away; noted, so that nothing is asked for nothing."""
+        tags = read_tags(folder)
+        if tags == state["sent_tags"]:
+            return state
+        wanted = {f"{TAG_PREFIX}{name}" for name in tags}
+        there = {name for name in self.client.get_run(state["run_id"]).data.tags if name.startswith(TAG_PREFIX)}
+        for name in sorted(wanted - there):
+            self.client.set_tag(state["run_id"], name, "true")
+        for name in sorted(there - wanted):
+            self.client.delete_tag(state["run_id"], name)
+        save_state(folder, state := {**state, "sent_tags": tags})
+        return state
+
     def _send_steps(self, folder: Path, state: State, run_id: str) -> State:
         """Steps that no resume can take back, each once."""
         if state["sending"] is not None:
-            there = self.client.get_metric_history(run_id, ALWAYS_THERE)
-            reached = max((point.step for point in there), default=-1)
+            there = [point.step for name in TELLING for point in self.client.get_metric_history(run_id, name)]
+            reached = max(there, default=-1)
             save_state(folder, state := {**state, "sending": None, "sent_step": max(reached, state["sent_step"])})
         for batch, last in _batches(durable_records(folder, state["sent_step"])):
             save_state(folder, state := {**state, "sending": last})
@@ -157,7 +176,7 @@ def _batches(records: Iterator[Facts]) -> Iterator[tuple[list[Any], int]]:
     batch: list[Any] = []
     last, now = -1, int(time.time() * 1000)
     for record in records:
-        values = {name: value for name, value in record.items() if name != "step" and isinstance(value, int | float)}
+        values = {name: value for name, value in record.items() if isinstance(value, int | float) and _wanted(name, record)}
         if batch and len(batch) + len(values) > METRICS_PER_BATCH:
             yield batch, last
             batch = []
@@ -165,6 +184,11 @@ def _batches(records: Iterator[Facts]) -> Iterator[tuple[list[Any], int]]:
         last = record["step"]
     if batch:
         yield batch, last
+
+
+def _wanted(name: str, record: Facts) -> bool:
+    """Whether MLflow is told: what was found at every step, what was set at each epoch's first, where the order stands too."""
+    return name != "step" and (name not in ONCE_AN_EPOCH or "order" in record)
 
 
 def _send_summary(client: Any, run_id: str, folder: Path, metrics: Mapping[str, float]) -> None:

@@ -14,12 +14,13 @@ from typing import Any
 from l9.errors import TrackingError, UsageError
 from l9.fingerprint import digest
 from l9.progress import Say, quiet
+from l9.store.publish import remove_leftovers
 from l9.track.cursor import new_state, read_state, save_state
 from l9.track.facts import datasets
 from l9.track.lock import LONGEST_WAIT, SEND_LOCK, WORK_LOCK, held_elsewhere, locked
 from l9.track.sender import ENVIRONMENT, Sender
+from l9.track.tags import PENDING
 
-PENDING = "track.pending"
 AWAY_SECONDS = 60.0  # a server that did not answer is not asked again so soon: each question costs its whole time-out
 Reports = Mapping[str, Mapping[str, Any]]
 """set -> what was prepared: "store", "manifest" (its path or sha256), and counts."""
@@ -101,16 +102,26 @@ class Tracker:
         """A parent run's metrics over all its trainings and seeds; sent when its block ends."""
         self._attempt(folder, lambda: save_state(folder, {**read_state(folder, self.uri), "metrics": dict(metrics)}))
 
-    def log_prep(self, name: str, resolved: Mapping[str, Any], reports: Reports, seconds: float) -> None:
-        """One finished preparation, as a run of its own: counts of each set and the seconds it took."""
+    def log_prep(self, name: str, resolved: Mapping[str, Any], reports: Reports, seconds: float, *, made: bool = True) -> None:
+        """One finished preparation, as a run of its own: counts of each set and the seconds it took.
+
+        made  something was made now; if not, only what an earlier command was stopped from noting or sending is done
+        """
         known = datasets(reports)
         folder = self.home / "runs" / ".prep" / f"{name}-{digest(known)[:12]}"
         counts: dict[str, float] = {
             f"{what}/{one}": value for one, report in reports.items() for what, value in report.items() if isinstance(value, int)
         }
         facts = {"kind": "prep", "experiment": name, "name": f"prep-{folder.name}", "params": dict(resolved), "datasets": known}
-        state = new_state(self.uri, **{**facts, "metrics": counts | {"seconds": seconds}, "status": "FINISHED"})
-        if self._attempt(folder, lambda: save_state(folder, state)):
+        facts |= {"metrics": counts | {"seconds": seconds}, "status": "FINISHED"}
+
+        def note() -> None:
+            earlier = read_state(folder, self.uri)
+            if made or not earlier:
+                kept = {} if earlier.get("finished") else earlier
+                save_state(folder, {**new_state(self.uri), **kept, **facts})
+
+        if self._attempt(folder, note):
             self.send(folder)
 
     def sync(self, folder: Path) -> None:
@@ -140,6 +151,8 @@ class Tracker:
             with self._lock, locked(folder / SEND_LOCK, LONGEST_WAIT) as mine:
                 if not mine:
                     raise TrackingError(f"another process has been sending {folder.name} for {LONGEST_WAIT:.0f} s")
+                for place in (folder, folder / "pictures"):  # nobody else comes by a run's folder regularly
+                    remove_leftovers(place)
                 work()
         except Exception as error:  # MLflow raises of every kind, and the disk may be full: the work goes on, and the folder is marked
             with suppress(OSError):

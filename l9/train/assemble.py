@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -66,10 +66,11 @@ def assemble(job: Job, device: torch.device) -> Assembly:
     training = from_plain(Training, job["training"], "training")
     first = tuple(job["sets"])[:1]
     learn, test = training.sets or first, training.test or first
+    taught, reported = parts_of(training)
     classes = Samples.concat([_pick(job, name, "train") for name in learn]).classes
     seed_everything(job["seed"])
     task, model = build_task(training, classes, job["up"], device)
-    samples = Samples.concat([_pick(job, name, "train", task.samples) for name in learn])
+    samples = Samples.concat([_pick(job, name, part, task.samples) for name in learn for part in taught])
     if len(samples) == 0:
         raise TrainingError(f"no training samples in {', '.join(learn)}; check fold, classes and labels with l9 data check")
     schedule = training.schedule or Schedule(epochs=1)
@@ -78,9 +79,15 @@ def assemble(job: Job, device: torch.device) -> Assembly:
         samples, learnt, schedule = _overfit(task, samples, job["overfit"], schedule)
         tests = {test[0]: samples}
     else:
-        tests = {name: _labelled_as(_pick(job, name, "test", task.samples), classes, name) for name in test}
+        tests = {name: _labelled_as(_pick(job, name, reported, task.samples), classes, name) for name in test}
     train = from_plain(Train, job["train"], "train")
     return Assembly(training, train, schedule, task, model, classes, job["up"], samples, learnt, tests)
+
+
+def parts_of(training: Training) -> tuple[tuple[Part, ...], Part]:
+    """The parts a training learns from, and the one it reports."""
+    learnt, _, reported = training.parts.partition("/")
+    return cast(tuple[Part, ...], tuple(learnt.split("+"))), cast(Part, reported)
 
 
 def check_tests(assembly: Assembly, job: Job) -> None:

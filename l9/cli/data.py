@@ -1,0 +1,167 @@
+"""Verbs about datasets: `fetch`, and `data list`, `data check`, `data show`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from l9.cli.words import HOME, AsJson, Home, Root, answer, counted_bytes, new_group, row
+
+CARD_OBJECTS, STORE_OBJECTS = 24, 12  # shown where --count does not say
+MOST_OBJECTS = 1000  # on one picture, which then has about 50 million pixels
+
+data = new_group("The datasets l9 knows: list them, check one against its card, look at one or at a store of it.")
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="An open dataset, such as furniture.")], home: Home = HOME, as_json: AsJson = False
+) -> None:
+    """Bring an open dataset through its ordinary package client."""
+    from l9.cards import load_card
+    from l9.progress import say
+    from l9.sources.fetch import fetch as bring
+
+    root = bring(load_card(name), home.resolve(), say)
+    answer({"card": name, "root": str(root)}, as_json, f"{name} is at {root}")
+
+
+@data.command("list")
+def list_cards(home: Home = HOME, as_json: AsJson = False) -> None:
+    """Every dataset with a card, one a line."""
+    from l9.cards import card_names, load_card
+
+    for name in card_names():
+        card = load_card(name)
+        here = (home / "raw" / name).is_dir()
+        about = {"card": name, "what": card.what, "licence": card.licence, "open": bool(card.source), "fetched": here}
+        where = "fetched" if here else "l9 fetch " + name if card.source else "--root DIR"
+        row(about, as_json, f"{name:20} {card.what}  [{where}]")
+
+
+@data.command("check")
+def check(name: str, root: Root = None, home: Home = HOME, as_json: AsJson = False) -> None:
+    """Compare a dataset's files with its card: counts, labels, a sample that reads."""
+    from l9.cards import load_card
+    from l9.prep.check import check_card
+    from l9.prep.sets import card_root
+    from l9.prep.work import new_sandbox
+    from l9.progress import say
+
+    card = load_card(name)
+    with new_sandbox() as sandbox:
+        found = check_card(card, card_root(card, root, home.resolve(), say), sandbox)
+    for problem in [*found.problems, *found.refused]:
+        say(f"l9: {name}: {problem}")
+    wrong = len(found.problems) + len(found.refused)
+    text = f"{name}: {found.objects:,} objects, {found.labelled:,} labelled, {found.read} read; {wrong} problems"
+    answer({"card": name, **vars(found)}, as_json, text)
+    if wrong:
+        raise typer.Exit(1)
+
+
+@data.command("show")
+def show(
+    what: Annotated[str, typer.Argument(metavar="CARD|STORE", help="A dataset's card, or a store's id, a prefix, a path, or latest.")],
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Objects to show, or unique prefixes of their ids.")] = None,
+    root: Root = None,
+    count: Annotated[
+        int | None, typer.Option("--count", min=1, max=MOST_OBJECTS, help="Objects to show; default: 24 of a card, 12 of a store.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Which objects, where none are named; spread over the classes.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="The PNG to write; default: below pictures/ in home.")] = None,
+    home: Home = HOME,
+    as_json: AsJson = False,
+) -> None:
+    """Draw objects of a dataset, or rows of a store as they are stored, on one PNG. Refused objects appear with the reason."""
+    from l9.cards import card_names
+
+    _check_png(out)
+    if what in card_names() or what.endswith(".yaml"):
+        _show_card(what, ids or [], root, count or CARD_OBJECTS, seed, out, home.resolve(), as_json)
+    else:
+        _show_store(what, ids or [], root, count or STORE_OBJECTS, seed, out, home.resolve(), as_json)
+
+
+def _check_png(out: Path | None) -> None:
+    from l9.errors import UsageError
+
+    if out is not None and (out.suffix.lower() != ".png" or out.is_dir()):
+        raise UsageError(f"--out {out}: expected a file whose name ends in .png")
+
+
+def _show_card(name: str, ids: list[str], root: Path | None, count: int, seed: int, out: Path | None, home: Path, as_json: bool) -> None:
+    from l9.cards import load_card
+    from l9.draw.png import write_png
+    from l9.prep.sets import card_root
+    from l9.prep.show_card import show_card
+    from l9.progress import say
+    from l9.store.store import list_stores
+
+    card = load_card(name)
+    if stores := [store.name for store in list_stores(home) if store.name.startswith(f"{name}-")]:
+        say(f"'{name}' is read as the card; for a store of it give more of its id: {', '.join(stores[:3])}")
+    total, facts, picture = show_card(card, card_root(card, root, home, say), ids, count=count, seed=seed, say=say)
+    path = out or home / "pictures" / f"{card.name}.png"
+    write_png(path, picture)
+    refused = [f"{one.id}: refused: {one.refused}" for one in facts if one.refused]
+    notes = [f"{one.id}: {note}" for one in facts for note in one.notes]
+    text = "\n".join([*refused, *notes, f"{card.name}: {len(facts):,} of {total:,} objects, {len(refused)} refused", str(path)])
+    about = {"card": card.name, "there": total, "unit": card.axes.unit, "objects": [vars(one) for one in facts], "picture": str(path)}
+    answer(about, as_json, text)
+
+
+def _show_store(words: str, ids: list[str], root: Path | None, count: int, seed: int, out: Path | None, home: Path, as_json: bool) -> None:
+    from l9.draw.png import write_png
+    from l9.errors import UsageError
+    from l9.prep.show_store import show_store
+
+    if root is not None:
+        raise UsageError(f"--root is for cards, and '{words}' is none; known: {_cards()}")
+    store = _store(home, words)
+    facts, picture = show_store(store, ids, count=count, seed=seed)
+    path = out or home / "pictures" / f"{store.id}.png"
+    if picture is not None:
+        write_png(path, picture)
+    drawn = str(path) if picture is not None else None
+    answer({**facts, "picture": drawn}, as_json, f"{_store_text(facts)}\n{drawn or 'no column of it can be drawn'}")
+
+
+def _store(home: Path, words: str) -> Any:
+    """The store, or an error that names the cards too: the word may have been meant as one."""
+    from l9.errors import UsageError
+    from l9.store.store import find_store
+
+    try:
+        return find_store(home, words)
+    except UsageError as error:
+        raise UsageError(f"{error}; and no card of that name: there is {_cards()}") from error
+
+
+def _cards() -> str:
+    from l9.cards import card_names
+
+    return ", ".join(card_names())
+
+
+def _store_text(facts: dict[str, Any]) -> str:
+    """The table of columns, then counts."""
+    counts = facts["counts"]
+    amounts = f"{counts['done']:,} objects, {counts['rows']:,} rows, {counts['quarantined']:,} quarantined"
+    lines = [f"{facts['store']}: {amounts}, up {facts['up']}", _column_line("column", "dtype", "shape", "unit", "axes", "a row")]
+    for column in facts["columns"]:
+        size = counted_bytes(column["row_bytes"])
+        lines.append(_column_line(column["name"], column["dtype"], _shape(column), column["unit"], column["axes"], size))
+    for name in ("labels", "splits"):
+        lines.append(f"  {name}: " + ", ".join(f"{label or '(none)'} {number:,}" for label, number in facts[name].items()))
+    return "\n".join([*lines, f"  {facts['notes']:,} objects with notes"] if facts["notes"] else lines)
+
+
+def _column_line(*words: str) -> str:
+    return "  {:18} {:8} {:16} {:16} {:16} {}".format(*words)
+
+
+def _shape(column: dict[str, Any]) -> str:
+    """64×64×64; n×3 where ragged."""
+    if column["kind"] == "blob":
+        return "bytes"
+    return "×".join(map(str, (["n"] if column["kind"] == "ragged" else []) + column["shape"])) or "1"

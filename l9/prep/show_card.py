@@ -1,0 +1,127 @@
+"""`l9 data show CARD`: what a dataset's objects look like before anything is made of them, read and drawn in the sandbox."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy import ndarray
+
+from l9.cards import Card
+from l9.draw.grid import sample_grid
+from l9.draw.tiles import words_tile
+from l9.errors import RefusedObject, SandboxError
+from l9.fingerprint import Json
+from l9.prep.chosen import chosen_ids
+from l9.prep.plan import find_objects, planned_object
+from l9.progress import Progress, Say
+from l9.readers.contract import REFUSE, Found
+from l9.readers.files import printable
+from l9.sandbox.contract import Answer, Limits
+from l9.sandbox.parent import Sandbox
+
+TILE, ACROSS = 200, 6  # pixels of an object's picture, pictures in a row
+IMPORTS = ("l9.draw.portrait",)  # what the child imports before its memory is measured
+NOTES, NOTE = 8, 300  # notes of one object that are kept, and characters of each
+
+
+@dataclass(frozen=True)
+class ObjectFacts:
+    """One object as it was read.
+
+    label, split, fold  as the card says; fold -1: none
+    kind                "mesh", "cloud", or "" where it was refused
+    vertices, faces     of the mesh; the points of a cloud are vertices
+    size                sides of the bounding box along x, y, z, in the card's unit
+    notes               what its reader had to leave out
+    refused             "" or the reason and its detail
+    """
+
+    id: str
+    label: str
+    split: str
+    fold: int
+    kind: str = ""
+    vertices: int = 0
+    faces: int = 0
+    size: tuple[float, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    refused: str = ""
+
+
+def show_card(card: Card, root: Path, words: Sequence[str], *, count: int, seed: int, say: Say) -> tuple[int, list[ObjectFacts], ndarray]:
+    """Objects there are, facts of those shown, and the picture (h, w, 3) RGB uint8: a tile for each, refused ones with their reason.
+
+    words  ids or unique prefixes; none: `count` objects spread over the classes (l9/prep/chosen.py)
+    raises UsageError where a word names no object, or nothing is below `root`
+    """
+    with Sandbox(Limits(), imports=IMPORTS) as sandbox:
+        found = {one.id: one for one in find_objects(card, root, sandbox)}
+        labels = {name: planned_object(card, one).label for name, one in found.items()}
+        ids = chosen_ids(labels, words, count, seed, f"{card.name} below {root}")
+        shown = []
+        with Progress(f"show {card.name}", len(ids), "objects", to=say) as progress:
+            for name in ids:
+                shown.append(_shown(card, root, found[name], sandbox))
+                progress.advance()
+    facts, tiles = [one for one, _ in shown], [tile for _, tile in shown]
+    refused = sum(bool(one.refused) for one in facts)
+    title = f"{card.name}: {len(facts):,} of {len(found):,} objects" + (f", {refused:,} refused" if refused else "")
+    return len(found), facts, sample_grid(tiles, [_caption(one, card.axes.unit) for one in facts], ACROSS, title)
+
+
+def _shown(card: Card, root: Path, found: Found, sandbox: Sandbox) -> tuple[ObjectFacts, ndarray]:
+    planned = planned_object(card, found)
+    about = {"id": planned.id, "label": planned.label, "split": planned.split, "fold": planned.fold}
+    try:
+        facts, tile = _portrait(card, root, found, sandbox)
+        return ObjectFacts(**cast(Any, about), **facts), tile
+    except (RefusedObject, SandboxError) as refusal:
+        return ObjectFacts(**cast(Any, about), refused=str(refusal)), words_tile(refusal.reason, refusal.detail, TILE)
+
+
+def _portrait(card: Card, root: Path, found: Found, sandbox: Sandbox) -> tuple[dict[str, Any], ndarray]:
+    """Facts and picture of one object from the sandbox; refused as a preparation would."""
+    if REFUSE in found.facts:
+        raise RefusedObject(*found.facts[REFUSE])
+    bad = [row.get("reason", "") for row in card.tables.get("known_bad", []) if row["id"] == found.id]
+    if bad:
+        raise RefusedObject("known-bad", bad[0])
+    arguments: dict[str, Json] = {
+        "reader": card.reader,
+        "found": found.describe(),
+        "up": card.axes.up,
+        "front": card.axes.front,
+        "parameters": card.parameters,
+        "size": TILE,
+    }
+    return _checked(sandbox.call("l9.draw.portrait:portray_object", arguments, [root / name for name in found.files]))
+
+
+def _checked(answer: Answer) -> tuple[dict[str, Any], ndarray]:
+    """The child is not trusted: its answer has the form of a portrait, or it counts as dead."""
+    told = answer.value if isinstance(answer.value, dict) else {}
+    kind, size, notes = told.get("kind"), told.get("size"), told.get("notes")
+    numbers = [told.get("vertices"), told.get("faces")]
+    tile = answer.buffers[0] if len(answer.buffers) == 1 else None
+    sound = isinstance(tile, ndarray) and tile.shape == (TILE, TILE, 3) and tile.dtype == np.uint8
+    sound = sound and kind in ("mesh", "cloud") and all(isinstance(number, int) for number in numbers) and isinstance(notes, list)
+    if not sound or not isinstance(size, list) or [type(side) for side in size] != [float] * 3:
+        raise SandboxError("died", "the child sent an answer of another form")
+    lines = [printable(" ".join(str(line).split()))[:NOTE] for line in cast(list[Any], notes)[:NOTES]]
+    facts = {"kind": kind, "vertices": numbers[0], "faces": numbers[1], "size": tuple(cast(list[float], size)), "notes": lines}
+    return facts, cast(ndarray, tile)
+
+
+def _caption(facts: ObjectFacts, unit: str) -> str:
+    """Id; class and where it belongs; how much it is made of; how large it is."""
+    belongs = [f"fold {facts.fold}"] if facts.fold >= 0 else [facts.split] if facts.split else []
+    lines = [facts.id, " · ".join([facts.label or "no label", *belongs])]
+    if facts.kind == "mesh":
+        lines.append(f"{facts.faces:,} faces, {facts.vertices:,} vertices")
+    elif facts.kind == "cloud":
+        lines.append(f"{facts.vertices:,} points")
+    if facts.size:
+        lines.append(" × ".join(f"{side:.3g}" for side in facts.size) + f" {unit}")
+    return "\n".join(lines)

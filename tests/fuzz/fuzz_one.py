@@ -1,0 +1,47 @@
+"""One target under the fuzzer, in a process of its own: `python fuzz_one.py TARGET SLOWEST [libFuzzer's options] CORPUS`.
+
+SLOWEST  a file in which the seconds of the slowest execution are kept
+`tests` and `tests/fuzz` are importable, as fuzz_run.py has it.
+"""
+
+import contextlib
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["l9.readers"]):
+    from fuzz_targets import TARGETS
+
+    import l9.readers.folder
+    import l9.readers.modelnet_h5
+    import l9.readers.modelnet_resampled
+    import l9.readers.shapenetpart
+    import l9.readers.sweethome  # noqa: F401
+
+from l9.errors import RefusedObject, UsageError
+
+
+def main() -> None:
+    """Never returns: libFuzzer ends the process."""
+    target, slowest_file = TARGETS[sys.argv[1]], Path(sys.argv[2])
+    slowest = 0.01  # seconds; what is quicker is not worth writing down
+    warnings.simplefilter("error")
+
+    def test_one_input(data: bytes) -> None:
+        nonlocal slowest
+        start = time.perf_counter()
+        with contextlib.suppress(RefusedObject, UsageError):
+            target.run(data)
+        if (spent := time.perf_counter() - start) > slowest:
+            slowest = spent
+            slowest_file.write_text(f"{spent:.3f}")
+
+    atheris.Setup([sys.argv[0], *sys.argv[3:]], test_one_input)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

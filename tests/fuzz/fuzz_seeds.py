@@ -1,0 +1,136 @@
+"""Seeds of the fuzzing targets, made by code: every dialect a reader knows, small, so that the fuzzer starts beyond the first refusal."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+from mesh_bytes import (
+    CATALOG,
+    FACES,
+    GLB,
+    OBJ,
+    OFF,
+    PLY,
+    ROWS,
+    V_LINES,
+    VERTICES,
+    archive,
+    binary_ply,
+    binary_stl,
+    catalog,
+    glb,
+    gltf_binary,
+    gltf_tree,
+    ply_header,
+    text_stl,
+)
+
+
+def obj():
+    return [
+        OBJ,
+        b"\xef\xbb\xbfmtllib a.mtl\r\no box\r\n" + OBJ.replace(b"\n", b"\r\n"),
+        V_LINES + b"vt 0 0\nvn 0 0 1\nf 1/1/1 2/1/1 3//1 4/1\nf -4 -3 \\\n-2 # relative\ng a\nusemtl x\ns off\nl 1 2\n",
+        b"v 1e-6 nan 1e999 1.0\n" * 3 + b"f 1 2 3\nmtllib ../../x.mtl\n",
+    ]
+
+
+def off():
+    return [OFF, b"OFF4 1 0\n" + ROWS + b"4 0 1 2 3 255 0 0\n", b"COFF # comment\n\n3 1 0\n" + ROWS[:18] + b"3 0 1 2\n", b"STNOFF 1 1 1\n"]
+
+
+def ply():
+    both = ply_header("ascii", face="property list uchar float texcoord\n", faces=1) + ROWS + b"3 0 1 2 6 0 0 1 0 0 1\n"
+    strange = b"comment TextureFile ../x.png\nelement edge 1\nproperty int vertex1\nelement vertex"
+    return [
+        PLY,
+        both,
+        binary_ply("<"),
+        binary_ply(">"),
+        binary_ply("<", [*FACES, [0, 1, 2, 3], [0, 1]]),
+        PLY.replace(b"\n", b"\r\n"),
+        PLY.replace(b"element vertex", strange, 1),
+        ply_header("binary_little_endian", 0, 1, corners="int uint vertex_index"),
+    ]
+
+
+def stl():
+    return [binary_stl(), binary_stl(head=b"solid by code"), text_stl(), text_stl().upper(), binary_stl(count=9)]
+
+
+def gltf():
+    strip = [{"primitives": [{"attributes": {"POSITION": 0}, "mode": mode} for mode in (0, 4, 5, 6)]}]
+    zeros = {"componentType": 5126, "count": 4, "type": "VEC3"}
+    sparse = {"count": 1, "indices": {"bufferView": 1, "componentType": 5123}, "values": {"bufferView": 0}}
+    placed = [
+        {"children": [1, 2], "rotation": [0, 0, 0.7, 0.7], "scale": [1, -1, 1]},
+        {"mesh": 0, "translation": [1, 2, 3]},
+        {"mesh": 0, "matrix": [*range(16)]},
+    ]
+    accessors = gltf_tree()["accessors"]
+    data = [{"uri": "data:application/octet-stream;base64," + "A" * 96, "byteLength": 72}]
+    return [
+        GLB,
+        glb(gltf_tree(meshes=strip), gltf_binary()),
+        glb(gltf_tree(nodes=placed, images=[{"uri": "../x.png"}]), gltf_binary()),
+        glb(gltf_tree(accessors=[{**zeros, "sparse": sparse}, accessors[1]]), gltf_binary()),
+        glb(gltf_tree(accessors=[{**accessors[0], "componentType": 5120, "normalized": True}, accessors[1]]), gltf_binary()),
+        glb(gltf_tree(buffers=data)),
+    ]
+
+
+def archives():
+    listed = catalog("/a/x.obj", "b.obj", "../c.obj") + b"modelRotation#2=1 0 0 0 0 1 0 -1 0\n"
+    members = {CATALOG: listed, "a/x.obj": OBJ, "b.obj": OBJ}
+    return [archive(members, zipfile.ZIP_STORED), archive(members), archive({"readme": b"no catalog"}, zipfile.ZIP_STORED)]
+
+
+def catalogs():
+    return [
+        catalog("a.obj", "/a.obj") + b"modelRotation#1=1 0 0 0 0 1 0 -1 0\n",
+        b"id#1=x#y\nmodel#1=a.obj\nwidth#1=1e-9\ndepth#1=2\nheight#1=nan\n",
+    ]
+
+
+def properties():
+    return [catalog("/a/x.obj"), b"# c\n! c\r\na\\ b\\=c : d\\\n  e\\u00e9\\t\nkey\nname=\\u12\n", "naïve=ü\n".encode("latin-1")]
+
+
+def materials():
+    return [
+        b"newmtl a\nKd 1 1 1\nmap_Kd -s 1 1 1 ../../x.png\nbump C:\\x y.png\n",
+        b"map_Ks /etc/x\rdisp file:///x\nrefl a/../../b\nnorm a.png\n",
+    ]
+
+
+def hdf5():
+    import h5py
+
+    seeds = []
+    for options in (
+        {},
+        {"compression": "gzip"},
+        {"compression": "lzf", "shuffle": True, "fletcher32": True},
+        {"track_times": False, "libver": "latest"},
+    ):
+        stream = io.BytesIO()
+        version = {"libver": options.pop("libver")} if "libver" in options else {}
+        with h5py.File(stream, "w", **version) as file:
+            file.create_dataset("data", data=np.float32(VERTICES)[None], **options)
+            file.create_dataset("normal", data=np.float32(VERTICES)[None], **options)
+            file["label"] = np.zeros((1, 1), np.uint8)
+        seeds.append(stream.getvalue())
+    return seeds
+
+
+def table():
+    return [b"0,0,0,0,0,1\n1,2,3,1,0,0\n", b"0.5,1e-3,nan\n", b"1,2\n\n3,4\n"]
+
+
+def parts():
+    return [b"0 0 0\n1 0 0\n0 1 0\n\x001\n2\n4\n", b"0 0 0\n\x009\n"]
+
+
+def lists():
+    return [json.dumps(["shape_data/02691156/abc", "shape_data/02691156/d"]).encode(), b"[]", b'{"a": [1]}', b'["\\ud800"]']

@@ -1,0 +1,138 @@
+"""The table of fuzzing targets: a reader of hostile bytes is one line here.
+
+A target fails where its function raises anything but what readers refuse with, or gives arrays that no stage could use.
+"""
+
+import contextlib
+import io
+import os
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import fuzz_seeds as seeds
+import numpy as np
+from mesh_bytes import CATALOG, OBJ, archive
+
+from l9.errors import RefusedObject
+from l9.readers.contract import Found
+
+
+@dataclass(frozen=True)
+class Target:
+    """One reader under fuzzing.
+
+    seeds     bytes to start from
+    reader    "module:read" of a reader, called on `split(data)` as its files with `found`
+    ending    of the file that a crasher is replayed from
+    library   the bytes reach a C library: what kills the process must be contained by the sandbox, which is counted and no failure
+    function  called on the bytes instead of a reader
+    """
+
+    seeds: Callable[[], list[bytes]]
+    reader: str = ""
+    ending: str = ""
+    found: dict = field(default_factory=dict)
+    split: Callable[[bytes], list[bytes]] = lambda data: [data]
+    library: bool = False
+    function: Callable[[bytes], object] | None = None
+
+    def run(self, data: bytes) -> None:
+        """Read `data`; what a reader may refuse with is for the caller."""
+        if self.function is not None:
+            self.function(data)
+            return
+        from l9.config import resolve_target
+
+        files = [io.BytesIO(part) for part in self.split(data)]
+        check(resolve_target(self.reader)(files, self.described(), "+Y"))
+
+    def described(self) -> Found:
+        """What `find` would have said of the object."""
+        names = [f"x{number}{self.ending}" for number in range(len(self.split(b"")))]
+        return Found(f"x{self.ending}", tuple(names), **self.found)
+
+
+def check(subject: object) -> None:
+    """AssertionError where a mesh or cloud is not what every stage relies on."""
+    if hasattr(subject, "faces"):
+        assert subject.vertices.dtype == np.float64 and subject.vertices.ndim == 2 and subject.vertices.shape[1] == 3
+        assert subject.faces.dtype == np.int64 and subject.faces.min() >= 0 and subject.faces.max() < len(subject.vertices)
+        assert np.isfinite(subject.vertices[subject.faces.reshape(-1)]).all()
+    else:
+        assert subject.points.dtype == np.float64 and subject.points.shape[1] == 3 and np.isfinite(subject.points).all()
+    assert all(isinstance(line, str) for line in subject.notes)
+
+
+def mesh(ending: str, makes: Callable[[], list[bytes]]) -> Target:
+    return Target(makes, "l9.readers.folder:read", ending)
+
+
+def two_parts(data: bytes) -> list[bytes]:
+    first, _, second = data.partition(b"\0")
+    return [first, second]
+
+
+def sweethome(data: bytes) -> None:
+    from l9.readers.sweethome import listed_models, read
+
+    for found in listed_models(io.BytesIO(data), PurePosixPath("a.sh3f"))[:3]:
+        check(read([io.BytesIO(data)], found, "+Y"))
+
+
+def catalog(data: bytes) -> None:
+    """The bytes as the catalog of a sound archive: checksums keep the fuzzer from getting there by itself."""
+    sweethome(archive({CATALOG: data, "a.obj": OBJ}, zipfile.ZIP_STORED))
+
+
+def properties(data: bytes) -> None:
+    from l9.readers.properties import parse_properties
+
+    parsed = parse_properties(data)
+    assert all(isinstance(key, str) and isinstance(value, str) for key, value in parsed.items())
+
+
+def materials(data: bytes) -> None:
+    from l9.readers.materials import texture_notes
+
+    lines = texture_notes(io.BytesIO(data))
+    assert len(lines) <= 4 and all(line.isprintable() and len(line) <= 1300 for line in lines)
+
+
+def lists(data: bytes) -> None:
+    from l9.readers.lists import read_json, read_lines
+
+    descriptor = os.memfd_create("list")  # a file of its own each time would take ten times as long
+    try:
+        os.write(descriptor, data)
+        root, name = Path("/proc/self/fd"), str(descriptor)
+        with contextlib.suppress(RefusedObject):
+            read_lines(root, name)
+        read_json(root, name, lambda value: isinstance(value, str), "a name")
+    finally:
+        os.close(descriptor)
+
+
+TARGETS: dict[str, Target] = {
+    "obj": mesh(".obj", seeds.obj),
+    "off": mesh(".off", seeds.off),
+    "ply": mesh(".ply", seeds.ply),
+    "stl": mesh(".stl", seeds.stl),
+    "glb": mesh(".glb", seeds.gltf),
+    "sweethome": Target(seeds.archives, function=sweethome),
+    "catalog": Target(seeds.catalogs, function=catalog),
+    "properties": Target(seeds.properties, function=properties),
+    "mtl": Target(seeds.materials, function=materials),
+    "lists": Target(seeds.lists, function=lists),
+    "hdf5": Target(seeds.hdf5, "l9.readers.modelnet_h5:read", ".h5", {"member": "0"}, library=True),
+    "table": Target(seeds.table, "l9.readers.modelnet_resampled:read", ".txt"),
+    "shapenetpart": Target(seeds.parts, "l9.readers.shapenetpart:read", ".pts", {"facts": {"category": "Airplane"}}, two_parts),
+}
+
+
+def names(words: Sequence[str]) -> list[str]:
+    """The targets that were asked for, all where none was; SystemExit naming what there is."""
+    if unknown := set(words) - TARGETS.keys():
+        raise SystemExit(f"no target {', '.join(sorted(unknown))}; there is {' '.join(TARGETS)}")
+    return list(words) or list(TARGETS)
