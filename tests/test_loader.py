@@ -202,7 +202,7 @@ def test_an_index_that_names_a_row_its_shard_has_not_is_refused(samples):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_large_cells_are_copied_whole_by_one_thread_or_two(samples, monkeypatch, threads):
-    monkeypatch.setattr(gather, "CHUNK_BYTES", 24)
+    monkeypatch.setattr(gather, "SHARED_BYTES", 24)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

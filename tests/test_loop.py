@@ -1,3 +1,4 @@
+import copy
 import threading
 
 import numpy as np
@@ -232,11 +233,42 @@ def test_large_gradients_are_no_error_though_their_sum_has_no_float(samples):
     model = nn.Linear(6, 2)
     task = _Steep()
     task.bind(model)
-    state = State(5, movers_of({"model": Player(list(model.parameters()), "sgd", 1e-38)}, model, None))
+    state = State(5, movers_of({"model": Player(list(model.parameters()), "sgd", 1e-37)}, model, None))
     batch = next(Loader(samples, task.columns, seed=5, batch=1).epoch(0))
     before = model.bias.detach().clone()
     run_step(task, batch, state, 1.0, Compute(Ranks(), FLOAT32))
-    assert_allclose((before - model.bias).detach(), [3.0, 3.0], rtol=1e-3)
+    assert_allclose((before - model.bias).detach(), [30.0, 30.0], rtol=1e-3)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_a_step_is_what_torchs_own_optimizer_makes_of_it(samples, optimizer):
+    """Weights whose gradients come transposed or expanded, as `torch.autograd.grad` may give them."""
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+    model = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3, bias=False))
+    again = copy.deepcopy(model)
+
+    def loss(network, vectors):
+        return ((vectors @ network[0].weight.t() + network[0].bias) @ network[1].weight.t()).sum() + network[1].weight.sum()
+
+    class Sums(Task):
+        columns = ("vector",)
+
+        def players(self):
+            return {"model": Player(list(model.parameters()), optimizer, 0.05)}
+
+        def loss(self, turn, batch):
+            return {"sum": loss(model, batch.fixed("vector")) * batch.total}
+
+    task = Sums()
+    state = State(5, movers_of(task.players(), model, None))
+    plain = kinds[optimizer](again.parameters(), lr=0.05, foreach=False, fused=False)
+    for batch in Loader(samples, task.columns, seed=5, batch=4).epoch(0):
+        run_step(task, batch, state, 1.0, Compute(Ranks(), FLOAT32))
+        plain.zero_grad()
+        loss(again, batch.fixed("vector")).backward()
+        plain.step()
+    for mine, theirs in zip(model.parameters(), again.parameters(), strict=True):
+        assert_allclose(mine.detach(), theirs.detach(), rtol=1e-4, atol=1e-5)
 
 
 def test_the_rate_is_overridden_for_one_player_alone():

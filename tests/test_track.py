@@ -268,6 +268,28 @@ def test_a_preparation_is_a_run_of_its_own(home, tmp_path):
     assert run.info.status == "FINISHED" and run.inputs.dataset_inputs[0].dataset.digest.startswith("44136fa355b3")
 
 
+def _preps(home, name):
+    client = Sender(home, default_uri(home, None)).client
+    return [
+        (run.info.status, run.data.metrics["seconds"]) for run in client.search_runs([client.get_experiment_by_name(name).experiment_id])
+    ]
+
+
+@pytest.mark.parametrize("noted", [False, True])
+def test_a_preparation_killed_before_it_was_tracked_is_tracked_once_by_the_next(home, monkeypatch, noted):
+    """Killed before it was noted, or between noting and sending: the next command makes nothing and sends what is missing, once."""
+    name = f"again-{noted}"
+    if noted:
+        monkeypatch.setattr(Tracker, "send", lambda self, folder: False)
+        Tracker(home).log_prep(name, {}, {}, 9.0)
+        monkeypatch.undo()
+    for _ in range(2):
+        Tracker(home).log_prep(name, {}, {}, 0.5, made=False)
+    assert _preps(home, name) == [("FINISHED", 9.0 if noted else 0.5)]
+    Tracker(home).log_prep(name, {}, {}, 2.0)
+    assert sorted(_preps(home, name)) == [("FINISHED", seconds) for seconds in sorted([9.0 if noted else 0.5, 2.0])]
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", "[" * 100_000])
 def test_a_damaged_cursor_is_started_anew(home, content):
     folder = _training(home, f"damaged-{len(content)}-{content[:1]}")

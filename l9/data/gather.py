@@ -1,5 +1,6 @@
 """Rows out of mapped shards into arrays of a batch, and the memory that batches are gathered into."""
 
+import math
 import sys
 import threading
 from collections.abc import Sequence
@@ -16,11 +17,13 @@ from l9.data._kernels import copy_cells
 from l9.data.batch import Field, Packed
 from l9.data.samples import Samples
 from l9.errors import UsageError
+from l9.store.cells import numbers_of
 from l9.store.columns import Column
 from l9.store.mapped import Shard
 
 KEPT_BUFFERS = 4  # idle buffers kept per column: one being read by the task, one being filled, two to spare
-CHUNK_BYTES = 256 << 10  # copied at a time, about 20 us: a column larger than this is shared by two threads
+SHARED_BYTES = 1 << 20  # a batch larger than this is copied by two threads: waking the second costs about 100 us, copying this as much
+OWN_SHARE = 0.58  # of the cells, for the thread that is awake already
 
 _second = ThreadPoolExecutor(1, thread_name_prefix="l9-gather")
 
@@ -38,7 +41,7 @@ class Buffers:
 
     def array(self, shape: tuple[int, ...], dtype: str) -> ndarray:
         """An uninitialised array that nobody else sees."""
-        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        size = math.prod(shape) * np.dtype(dtype).itemsize
         with self._lock:
             return self._idle(size)[:size].view(dtype).reshape(shape)
 
@@ -61,15 +64,18 @@ class Gatherer:
         shard, at = np.zeros(len(samples), np.int64), np.zeros(len(samples), np.int64)
         for number, store in enumerate(samples.stores):
             mine = samples.store_numbers == number
-            shard[mine] = store.index.column("shard").to_numpy()[samples.rows[mine]] + first[number]
-            at[mine] = store.index.column("at").to_numpy()[samples.rows[mine]]
+            shard[mine] = numbers_of(store.index.column("shard"))[samples.rows[mine]] + first[number]
+            at[mine] = numbers_of(store.index.column("at"))[samples.rows[mine]]
         self._shard, self._at = shard, at
         self._check_places()
         self._buffers = {column.name: Buffers() for column in self._columns}
 
     def columns(self, chosen: ndarray) -> dict[str, Field]:
         """The columns of samples `chosen` (int64 numbers), as a batch holds them."""
-        return {column.name: self._field(column, chosen) for column in self._columns}
+        mapped = {column.name: self._empty(column, len(chosen)) for column in self._columns if column.name in self._addresses}
+        _fill([(filled, self._addresses[name][chosen]) for name, filled in mapped.items()])
+        fields = {name: torch.from_numpy(filled) for name, filled in mapped.items()}
+        return {column.name: fields[column.name] if column.name in fields else self._field(column, chosen) for column in self._columns}
 
     def _check_places(self) -> None:
         """StoreError where the index names a row that its shard has not: what is copied below is not checked again."""
@@ -98,40 +104,25 @@ class Gatherer:
                 found[column.name] = firsts[batch] + (rows - starts[batch]) * _cell_bytes(column)
         return found
 
+    def _empty(self, column: Column, count: int) -> ndarray:
+        """Memory for `count` items or cells of a column, used again once nobody looks at it."""
+        return self._buffers[column.name].array((count, *column.shape), column.dtype)
+
     def _field(self, column: Column, chosen: ndarray) -> Field:
-        if column.name in self._addresses:
-            return self._fixed_mapped(column, self._addresses[column.name][chosen])
+        """A column whose cells have no address, or none that stays: ragged, blob, or fixed in compressed shards."""
         cells = self._cells(column, chosen)
-        buffers = self._buffers[column.name]
         if column.kind == "blob":
             return [bytes(cell.as_buffer()) for cell in cells]
         if column.kind == "fixed":
-            filled = buffers.array((len(cells), *column.shape), column.dtype)
+            filled = self._empty(column, len(cells))
             for number, cell in enumerate(cells):
                 filled[number] = cell
             return torch.from_numpy(filled)
         offsets = np.cumsum([0, *(len(cell) for cell in cells)], dtype=np.int64)
-        values = buffers.array((int(offsets[-1]), *column.shape), column.dtype)
+        values = self._empty(column, int(offsets[-1]))
         for cell, (start, stop) in zip(cells, pairwise(offsets.tolist()), strict=True):
             values[start:stop] = cell
         return Packed(torch.from_numpy(values), torch.from_numpy(offsets))
-
-    def _fixed_mapped(self, column: Column, sources: ndarray) -> torch.Tensor:
-        """Cells at these addresses as one tensor."""
-        filled = self._buffers[column.name].array((len(sources), *column.shape), column.dtype)
-        to, size = filled.ctypes.data, _cell_bytes(column)
-        starts = iter(range(0, len(sources), max(1, CHUNK_BYTES // size)))
-
-        def copy() -> None:
-            for start in starts:  # each chunk goes to the thread that asks first: one that waits for a processor holds up nothing
-                copy_cells(to + start * size, sources[start : start + max(1, CHUNK_BYTES // size)], size)
-
-        helped = filled.nbytes > CHUNK_BYTES and torch.get_num_threads() > 1
-        other = _second.submit(copy) if helped else None
-        copy()
-        if other is not None and not other.cancel():
-            other.result()
-        return torch.from_numpy(filled)
 
     def _cells(self, column: Column, chosen: ndarray) -> list[Any]:
         cells = []
@@ -140,6 +131,28 @@ class Gatherer:
             batch, within = shard.place(row)
             cells.append(shard.views(batch)[column.name][within])
         return cells
+
+
+def _fill(columns: list[tuple[ndarray, ndarray]]) -> None:
+    """Copy the cells at some addresses into an array, for each (array, addresses), with the help of a second thread where there is one."""
+    shared = torch.get_num_threads() > 1 and sum(filled.nbytes for filled, _ in columns) >= SHARED_BYTES
+    if not shared:
+        _fill_part(columns, 0.0, 1.0)
+        return
+    other = _second.submit(_fill_part, columns, OWN_SHARE, 1.0)
+    _fill_part(columns, 0.0, OWN_SHARE)
+    if other.cancel():  # no processor was free for it
+        _fill_part(columns, OWN_SHARE, 1.0)
+    else:
+        other.result()
+
+
+def _fill_part(columns: list[tuple[ndarray, ndarray]], start: float, stop: float) -> None:
+    """The cells from one share of each array to another."""
+    for filled, sources in columns:
+        first, last = round(len(sources) * start), round(len(sources) * stop)
+        size = filled.nbytes // max(len(sources), 1)
+        copy_cells(filled.ctypes.data + first * size, sources[first:last], size)
 
 
 def _cell_bytes(column: Column) -> int:

@@ -14,6 +14,7 @@ from numpy import ndarray
 from l9.config import FOLDS
 from l9.errors import UsageError
 from l9.fingerprint import canonical, digest
+from l9.store.cells import numbers_of
 from l9.store.store import Store
 
 Part = Literal["train", "validation", "test", "all"]
@@ -110,12 +111,12 @@ class Samples:
     @cached_property
     def objects(self) -> list[str]:
         """Object id of each sample."""
-        return self._gathered("object").tolist()
+        return self._gathered([np.array(store.index.column("object").to_pylist(), object) for store in self.stores]).tolist()
 
     @cached_property
     def object_rows(self) -> Int[ndarray, "n"]:
         """Which of its object's rows each sample is (or is an item of), int64."""
-        return self._gathered("row").astype(np.int64)
+        return self._gathered([numbers_of(store.index.column("row")) for store in self.stores]).astype(np.int64)
 
     def counts(self, column: str) -> Int[ndarray, "n"]:
         """Items of a ragged column in each sample's row, int64; UsageError if it is not ragged."""
@@ -157,8 +158,8 @@ class Samples:
             state.update(np.ascontiguousarray(array, "<i8").tobytes())
         return state.hexdigest()
 
-    def _gathered(self, column: str) -> ndarray:
-        arrays = [store.index.column(column).to_numpy(zero_copy_only=False) for store in self.stores]
+    def _gathered(self, arrays: list[ndarray]) -> ndarray:
+        """Of one array for each store, a value for each row of its index, the value of each sample."""
         if len(arrays) == 1:
             return arrays[0][self.rows]
         starts = np.cumsum([0, *(len(array) for array in arrays[:-1])])
@@ -176,7 +177,7 @@ def _in_part(store: Store, part: Part, fold: int | None) -> ndarray:
     if part == "all":
         return np.ones(store.index.num_rows, bool)
     if fold is not None:
-        folds = store.index.column("fold").to_numpy()
+        folds = numbers_of(store.index.column("fold"))
         if not 0 <= fold < FOLDS or (len(folds) and folds.max() < 0):
             raise UsageError(f"store {store.id}: fold {fold} was asked for; expected 0..{FOLDS - 1}, and a card whose labels have folds")
         test, validation = folds == fold, folds == (fold + 1) % FOLDS
@@ -193,13 +194,13 @@ def _in_part(store: Store, part: Part, fold: int | None) -> ndarray:
 def _distinct(index: pa.Table, column: str) -> tuple[list[str], ndarray]:
     """The distinct values of a string column, and for each row the number of its value."""
     coded = index.column(column).combine_chunks().dictionary_encode()
-    return coded.dictionary.to_pylist(), coded.indices.to_numpy().astype(np.int64)
+    return coded.dictionary.to_pylist(), numbers_of(coded.indices).astype(np.int64)
 
 
 def _item_counts(store: Store, column: str) -> ndarray:
     if store.column(column).kind != "ragged":
         raise UsageError(f"column {column} of store {store.id} is {store.column(column).kind}; expected a ragged one to count items of")
-    return store.index.column(f"{column}_items").to_numpy()
+    return numbers_of(store.index.column(f"{column}_items"))
 
 
 def _lookup(table: Sequence[int], numbers: ndarray) -> ndarray:

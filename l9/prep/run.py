@@ -6,7 +6,8 @@ is written last.
 
 import dataclasses
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,15 @@ def run_plan(
     facts = _sound_shards(plan, shards, digests, say)
     if len(facts) == len(plan.shards) and (store := standing_store(home, plan.card.name, plan.facts, facts.values())) is not None:
         return store, PrepCounts(reused=len(plan.shards))
-    missing = [shard_work(plan, shard, shards) for shard in plan.shards if shard.key not in facts]
+    missing = [shard for shard in plan.shards if shard.key not in facts]
     counts = PrepCounts(reused=len(facts))
     timings: list[ShardTiming] = []
     if missing:
         shards.mkdir(parents=True, exist_ok=True)
-        with Progress(f"prep {plan.card.name}", sum(len(work.objects) for work in missing), "objects", to=say) as progress:
+        with Progress(f"prep {plan.card.name}", sum(len(shard.objects) for shard in missing), "objects", to=say) as progress:
             refused = 0
-            for timing in _made(missing, workers, address, sandbox, counts, say):
+            works = {shard.key: partial(shard_work, plan, shard, shards) for shard in missing}
+            for timing in _made(works, workers, address, sandbox, counts, say):
                 timings.append(timing)
                 facts[timing.key] = read_facts(shards, timing.key)
                 digests.remember(arrow_path(shards, timing.key), facts[timing.key].sha256)
@@ -84,36 +86,38 @@ def _sound_shards(plan: Plan, shards: Path, digests: DigestCache, say: Say) -> d
     return {key: facts for key, facts in done.items() if found[key] == facts.sha256}
 
 
-def _made(
-    missing: list[ShardWork], workers: int, address: str | None, sandbox: Sandbox, counts: PrepCounts, say: Say
-) -> Iterable[ShardTiming]:
+Works = Mapping[str, Callable[[], ShardWork]]
+"""Key of a shard -> what says the work on it, called when the work is handed out: so the driver holds the words of few shards at once."""
+
+
+def _made(works: Works, workers: int, address: str | None, sandbox: Sandbox, counts: PrepCounts, say: Say) -> Iterable[ShardTiming]:
     if workers == 0 and address is None:
-        return (make_shard(work, sandbox) for work in missing)
-    return _made_on_ray(missing, workers, address, counts, say)
+        return (make_shard(work(), sandbox) for work in works.values())
+    return _made_on_ray(works, workers, address, counts, say)
 
 
-def _made_on_ray(missing: list[ShardWork], workers: int, address: str | None, counts: PrepCounts, say: Say) -> Iterable[ShardTiming]:
+def _made_on_ray(works: Works, workers: int, address: str | None, counts: PrepCounts, say: Say) -> Iterable[ShardTiming]:
     with ray_session(address, cpus=workers):
         import ray
 
         remote = ray.remote(max_retries=0)(make_shard_remotely)  # retries are ours: lost workers are counted apart
         window = WINDOW * max(1, int(ray.cluster_resources().get("CPU", workers)))
-        waiting, lost = list(reversed(missing)), dict.fromkeys((work.key for work in missing), 0)
-        running: dict[Any, ShardWork] = {}
+        waiting, lost = [*works][::-1], dict.fromkeys(works, 0)
+        running: dict[Any, str] = {}
         while waiting or running:
             while waiting and len(running) < window:
-                work = waiting.pop()
-                running[remote.remote(dataclasses.asdict(work))] = work
+                key = waiting.pop()
+                running[remote.remote(dataclasses.asdict(works[key]()))] = key
             ready, _ = ray.wait(list(running), timeout=WAIT_SECONDS)
             for reference in ready:
-                work = running.pop(reference)
+                key = running.pop(reference)
                 try:
                     yield ShardTiming(**ray.get(reference))
                 except ray.exceptions.RayTaskError as error:
                     raise _cause_of(error) from None
                 except ray.exceptions.RayError as error:
-                    _note_lost_worker(work, lost, counts, error, say)
-                    waiting.append(work)
+                    _note_lost_worker(key, lost, counts, error, say)
+                    waiting.append(key)
 
 
 def _cause_of(error: Any) -> Exception:
@@ -121,9 +125,9 @@ def _cause_of(error: Any) -> Exception:
     return cause if isinstance(cause, L9Error | OSError) else L9Error(f"a worker failed: {str(error).strip().splitlines()[-1]}")
 
 
-def _note_lost_worker(work: ShardWork, lost: dict[str, int], counts: PrepCounts, error: Exception, say: Say) -> None:
-    lost[work.key] += 1
+def _note_lost_worker(key: str, lost: dict[str, int], counts: PrepCounts, error: Exception, say: Say) -> None:
+    lost[key] += 1
     counts.lost_workers += 1
-    if lost[work.key] > INFRASTRUCTURE_RETRIES:
-        raise L9Error(f"shard {work.key[:12]} lost its worker {lost[work.key]} times ({type(error).__name__}); see the Ray logs")
+    if lost[key] > INFRASTRUCTURE_RETRIES:
+        raise L9Error(f"shard {key[:12]} lost its worker {lost[key]} times ({type(error).__name__}); see the Ray logs")
     say(f"a worker was lost ({type(error).__name__}); its shard is made again")

@@ -17,7 +17,7 @@ from l9.fingerprint import Json
 REFUSE = "refuse"  # a fact [reason, detail]: `find` knows already that this object cannot be used, and it goes to quarantine
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a driver holds one for every object
 class Found:
     """One object as a reader's `find` lists it.
 

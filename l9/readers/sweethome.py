@@ -28,6 +28,7 @@ from l9.readers.properties import parse_properties
 VERSION = 2
 CATALOGS = ("PluginFurnitureCatalog.properties", "com/eteks/sweethome3d/io/DefaultFurnitureCatalog.properties")
 MARKERS = ("lightSource.obj", "texturableTriangle.obj")  # no furniture: a lamp's glow, drawn by lines in 8 entries, and a bare wedge
+MODEL = re.compile("model#(?:0|[1-9][0-9]{0,8})")  # as Sweet Home 3D counts: no `#01`, and no digits of another script
 CATALOG_BYTES = 16 << 20  # the largest catalog there is has 150 KB
 MEMBER_BYTES = 64 << 20  # of one unpacked model; the largest has 9 MB
 SIZE_METRES = 1000.0  # nothing that stands in a room is larger
@@ -87,7 +88,7 @@ def _opened(stream: BinaryIO) -> Iterator[zipfile.ZipFile]:
 
 
 def _models(path: PurePosixPath, catalog: dict[str, str]) -> Iterator[Found]:
-    numbers = sorted(int(key[6:]) for key in catalog if re.fullmatch(r"model#\d{1,9}", key))
+    numbers = sorted(int(key[6:]) for key in catalog if MODEL.fullmatch(key))
     for number in numbers:
         member = catalog[f"model#{number}"]
         if PurePosixPath(member).name in MARKERS:

@@ -14,6 +14,8 @@ from l9.store.planned import FORMAT, READABLE, Compression
 
 OBJECT = pa.field("object", pa.string(), nullable=False)
 ROW = pa.field("row", pa.int32(), nullable=False)
+NUMBERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
+NUMPY_TYPES = {pa.from_numpy_dtype(name): np.dtype(name) for name in NUMBERS}
 
 
 def schema_of(columns: Sequence[Column], compression: Compression) -> pa.Schema:
@@ -61,6 +63,18 @@ def columns_in(schema: pa.Schema) -> tuple[Column, ...]:
     return tuple(columns)
 
 
+def numbers_of(array: pa.Array | pa.ChunkedArray) -> ndarray:
+    """Arrow numbers without nulls as a read-only NumPy view, copied only where they lie in several chunks.
+
+    Arrow's own `to_numpy` imports pandas, where there is one, for nothing: half a second at the start of every training.
+    """
+    whole = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if whole.null_count:
+        raise StoreError("it holds nulls, which l9 never writes")
+    dtype = NUMPY_TYPES[whole.type]
+    return np.frombuffer(whole.buffers()[1] or b"", dtype, len(whole), whole.offset * dtype.itemsize)
+
+
 def cell_bytes(cell: Cell) -> int:
     """Bytes that a cell takes."""
     return len(cell) if isinstance(cell, bytes) else cell.nbytes
@@ -86,11 +100,11 @@ class RaggedView:
     """A ragged column of one record batch: `view[row]` is (n, *shape), mapped; `counts` is n for each row."""
 
     def __init__(self, column: Column, array: pa.Array) -> None:
-        offsets = array.offsets.to_numpy()
+        offsets = numbers_of(array.offsets)
         if len(offsets) and np.any((offsets - offsets[0]) % column.size):
             raise StoreError(f"column {column.name}: a row is no whole number of items of {column.size} values")
         first = int(offsets[0]) if len(offsets) else 0
-        values = array.values.to_numpy(zero_copy_only=True)[first:]
+        values = numbers_of(array.values)[first:]
         whole = len(values) // column.size * column.size
         self.items = values[:whole].reshape(-1, *column.shape)
         self.starts = (offsets - first) // column.size
@@ -108,4 +122,4 @@ def view_of(column: Column, batch: pa.RecordBatch) -> ndarray | RaggedView | pa.
         return array
     if column.kind == "ragged":
         return RaggedView(column, array)
-    return array.flatten().to_numpy(zero_copy_only=True).reshape(-1, *column.shape)
+    return numbers_of(array.flatten()).reshape(-1, *column.shape)

@@ -41,26 +41,34 @@ class Shard:
             source = pa.memory_map(str(path))
             reader = pa.ipc.open_file(source)
             self.columns: dict[str, Column] = {column.name: column for column in columns_in(reader.schema)}
-            numbers = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=[1]))
-            self.starts = [0, *accumulate(numbers.get_batch(number).num_rows for number in range(reader.num_record_batches))]
-            self.mapped = mapped = compression_in(reader.schema) == "none"
-            self._batch: Callable[[int], pa.RecordBatch] = lru_cache(None if mapped else KEPT_BATCHES)(
-                lambda number: _sound(reader, number)
-            )
-            self.views: Callable[[int], Views] = lru_cache(None if mapped else KEPT_BATCHES)(self._views)
-            if mapped:
-                for number in range(reader.num_record_batches):
+            self.mapped = compression_in(reader.schema) == "none"
+            kept = None if self.mapped else KEPT_BATCHES
+            self._batch: Callable[[int], pa.RecordBatch] = lru_cache(kept)(lambda number: _sound(reader, number))
+            self.views: Callable[[int], Views] = lru_cache(kept)(self._views)
+            numbers = range(reader.num_record_batches)
+            if self.mapped:
+                self.starts = [0, *accumulate(self._batch(number).num_rows for number in numbers)]
+                for number in numbers:
                     self.views(number)
                 source.close()  # gives back the descriptor; what is mapped stays for as long as a batch holds it
+            else:  # counted without unpacking more than the rows' numbers
+                short = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=[1]))
+                self.starts = [0, *accumulate(short.get_batch(number).num_rows for number in numbers)]
         except FileNotFoundError:
             raise StoreError(f"{path}: missing; {REBUILD}") from None
         except (StoreError, OSError, ValueError, pa.ArrowException) as error:
             raise _broken(path, error) from error
 
     @classmethod
-    def open(cls, folder: Path, key: str) -> "Shard":
-        """The shard called `key`, no longer done if it is cut short or not what its sidecar says; StoreError then, or if it is missing."""
+    def open(cls, folder: Path, key: str, sha256: str | None = None) -> "Shard":
+        """The shard called `key`, no longer done if it is cut short or not what its sidecar says.
+
+        sha256  the one a manifest names; the file itself is not hashed (see `verify`)
+        raises  StoreError then, if it is missing, or if its sidecar names another sha256
+        """
         facts = read_facts(folder, key)
+        if sha256 is not None and facts.sha256 != sha256:
+            raise StoreError(f"{arrow_path(folder, key)}: was made again with other rows since; {REBUILD}")
         path = arrow_path(folder, key)
         if path.exists() and path.stat().st_size != facts.bytes:
             raise StoreError(f"{path}: {path.stat().st_size:,} bytes, its sidecar says {facts.bytes:,}; {REBUILD}")

@@ -20,7 +20,7 @@ KEY_DIGITS = 12  # hex digits of a store's key in its folder's name
 Compression = Literal["none", "lz4"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a driver holds one for every object
 class PlannedObject:
     """One object of a plan.
 

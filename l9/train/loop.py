@@ -24,9 +24,9 @@ from l9.tasks.contract import Task, Turn
 from l9.train.checkpoints import Progress
 from l9.train.curve import Length, factor, length_of
 from l9.train.microbatches import micro_batches
-from l9.train.optimizers import Mover
+from l9.train.optimizers import Mover, laid_out_as
 from l9.train.precision import Precision
-from l9.train.ranks import Ranks
+from l9.train.ranks import Ranks, by_dtype
 from l9.train.records import Record
 
 
@@ -163,10 +163,9 @@ def _move(task: Task, turn: Turn, parts: Sequence[Batch], total: int, state: Sta
     names = _agreed_names(turn, sums, state, compute.ranks)
     values = torch.stack([sums[name] for name in names]) if sums else torch.zeros(len(names), device=compute.ranks.device)
     compute.ranks.all_reduce_sum([*gradients, values])
-    over_gradients = [gradient.sum(dtype=values.dtype) for gradient in gradients]  # not finite if any number in them is not
-    told = torch.stack([*values.unbind(), *over_gradients]).tolist()  # one wait for the device
-    terms = {name: value / total for name, value in zip(names, told, strict=False)}
-    if not all(map(math.isfinite, told)):
+    *sums_told, odd = torch.stack([*values.unbind(), _any_odd(gradients, compute.ranks.device)]).tolist()  # one wait for the device
+    terms = {name: value / total for name, value in zip(names, sums_told, strict=True)}
+    if odd or not all(map(math.isfinite, sums_told)):
         _refuse_odd(turn, state.progress.step, terms, mover, gradients)
     mover.move(gradients, rate)
     return terms
@@ -183,7 +182,10 @@ def _gradients(
             terms = task.loss(turn, part)
         loss = functools.reduce(torch.add, (term.float() for term in terms.values())) / total
         found = torch.autograd.grad(loss, mover.parameters, allow_unused=True, materialize_grads=True)
-        gradients = [old.add_(new) for old, new in zip(gradients, found, strict=True)] if gradients else list(found)
+        if gradients:
+            gradients = [old.add_(new) for old, new in zip(gradients, found, strict=True)]
+        else:
+            gradients = [laid_out_as(parameter, new) for parameter, new in zip(mover.parameters, found, strict=True)]
         for name, term in terms.items():
             value = term.detach().float()
             sums[name] = sums[name] + value if name in sums else value
@@ -200,18 +202,22 @@ def _agreed_names(turn: Turn, sums: Mapping[str, Tensor], state: State, ranks: R
     return names
 
 
-def _refuse_odd(turn: Turn, step: int, terms: Mapping[str, float], mover: Mover, gradients: Sequence[Tensor]) -> None:
-    """TrainingError naming what is not finite, if it is more than the sum over a gradient of large numbers.
+def _any_odd(gradients: Sequence[Tensor], device: torch.device) -> Tensor:
+    """1 where any number in them is not finite, else 0: torch's own check of mixed-precision training, one call for all of them."""
+    found, one = torch.zeros((), device=device), torch.ones((), device=device)
+    for same in by_dtype(gradients):
+        torch._amp_foreach_non_finite_check_and_unscale_(same, found, one)  # times 1: they stay as they are
+    return found
 
-    All numbers here are all-reduced, so every rank comes to the same answer without another message.
-    """
+
+def _refuse_odd(turn: Turn, step: int, terms: Mapping[str, float], mover: Mover, gradients: Sequence[Tensor]) -> None:
+    """TrainingError naming what is not finite. All is all-reduced, so every rank comes to the same answer without another message."""
     odd = [f"term {name} is {value}" for name, value in terms.items() if not math.isfinite(value)]
     for name, gradient in zip(mover.names, gradients, strict=True):
         if not bool(gradient.isfinite().all()):
             odd.append(f"the gradient of {name} is not finite, though {', '.join(terms)} is")
-    if odd:
-        place = f"step {step}, turn {turn.number} of player {turn.player}"
-        raise TrainingError(f"{place}: {odd[0]}; the last checkpoint is kept.  Try a lower rate or --set train.precision=float32")
+    place = f"step {step}, turn {turn.number} of player {turn.player}"
+    raise TrainingError(f"{place}: {odd[0]}; the last checkpoint is kept.  Try a lower rate or --set train.precision=float32")
 
 
 def _metrics(moves: Sequence[tuple[Turn, Mapping[str, float]]], players: int) -> dict[str, float]:

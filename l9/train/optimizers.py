@@ -22,13 +22,24 @@ class Mover:
     lr: float
 
     def move(self, gradients: Sequence[Tensor], factor: float) -> None:
-        """One optimizer step at rate lr * factor; no gradient is left behind on the parameters."""
+        """One optimizer step at rate lr * factor by gradients `laid_out_as` their parameters; none is left behind on them."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * factor
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
+
+
+def laid_out_as(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
+    """The gradient in the parameter's own layout, copied where it is another: fused optimizers go through both memories side by side.
+
+    `Tensor.backward` sees to that; `torch.autograd.grad` may give a transposed or an expanded view.
+    """
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def movers_of(players: Mapping[str, Player], model: nn.Module, lr: float | None) -> dict[str, Mover]:
@@ -52,7 +63,9 @@ def _mover(name: str, player: Player, names: Mapping[int, str]) -> Mover:
             raise TrainingError(f"player {name}: parameter {number} is not in the model, so no checkpoint would hold it")
         if not parameter.requires_grad:
             raise TrainingError(f"player {name}: {names[id(parameter)]} takes no gradient; leave it out of players()")
-    optimizer = KINDS[player.optimizer](parameters, lr=player.lr, **player.options)  # type: ignore[call-arg]
+    # one compiled pass over all parameters: torch's default on processors goes through them one by one, 0.3 ms a step for a small network
+    options = {"fused": True, **player.options}
+    optimizer = KINDS[player.optimizer](parameters, lr=player.lr, **options)  # type: ignore[call-arg]
     return Mover(tuple(names[id(p)] for p in parameters), parameters, optimizer, player.lr)
 
 

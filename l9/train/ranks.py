@@ -25,7 +25,7 @@ class Ranks:
         """Replace every tensor by its sum over all ranks, in place; one message for each dtype, not one for each tensor."""
         if self.world == 1:
             return
-        for same in _by_dtype(tensors):
+        for same in by_dtype(tensors):
             buffer = _flat(same)
             self._sum(buffer)
             _copy_back(buffer, same)
@@ -34,7 +34,7 @@ class Ranks:
         """Replace every tensor by rank 0's, in place."""
         if self.world == 1:
             return
-        for same in _by_dtype(tensors):
+        for same in by_dtype(tensors):
             buffer = _flat(same)
             self._spread(buffer)
             _copy_back(buffer, same)
@@ -59,7 +59,8 @@ class Ranks:
         torch.distributed.broadcast(buffer, src=0)
 
 
-def _by_dtype(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
+def by_dtype(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
+    """The tensors of each dtype together, dtypes in the order of their names."""
     groups: dict[torch.dtype, list[Tensor]] = {}
     for tensor in tensors:
         groups.setdefault(tensor.dtype, []).append(tensor)

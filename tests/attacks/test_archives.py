@@ -71,6 +71,14 @@ def test_ids_never_hold_a_path(tmp_path):
     assert set(reasons) == {"b-evil", "b-etc-passwd", "b-a-b"}
 
 
+def test_numbers_that_are_written_otherwise_are_no_models(tmp_path):
+    listed = catalog("a.obj") + b"model#01=a.obj\nmodel#\\u0662=a.obj\nmodel#3x=a.obj\nmodel#=a.obj\nmodel#9999999999=a.obj\n"
+    (tmp_path / "a.sh3f").write_bytes(archive({CATALOG: listed, "a.obj": OBJ}))
+    with new_sandbox(LIMITS) as sandbox:
+        _, meshes, reasons = prepared(tmp_path, tmp_path / "home", sandbox, reader=READER)
+    assert set(meshes) == {"a-box-1"} and not reasons
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

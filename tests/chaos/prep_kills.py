@@ -24,7 +24,7 @@ def cases(world: World, seed: int, *, short: bool) -> list[Case]:
     found = [Case(f"prep-step-{number:03}", partial(_at_step, world, number)) for number in (steps[::9] if short else steps)]
     if not short:
         for chain in range(CHAINS):
-            numbers = [random.choice(steps) for _ in range(LINKS)]
+            numbers = [random.randint(1, len(steps) // LINKS) for _ in range(LINKS)]  # each link finds work enough left to die in
             found.append(Case(f"prep-chain-{seed}-{chain}", partial(_chain, world, f"prep-chain-{seed}-{chain}", numbers)))
     for what, count, trial in (("child", CHILDREN, _child), ("driver", DRIVERS, _driver), ("crash", CRASHES, _crash)):
         for place, number in enumerate(random.sample(healthy(), 2 if short else count)):
