@@ -1,8 +1,8 @@
 """Classify furniture from 32^3 occupancy with VoxNet (Maturana & Scherer, IROS 2015), beside a random forest on the same objects.
 
 run     l9 run pipelines/furniture_voxnet.py
-takes   12 minutes on 2 CPU cores that had other work too (8 with --set train.workers=2, shards made before); 370 MB of shards
-expect  accuracy .685 (.694 with two workers), the forest beside it .648
+takes   10 minutes on 2 CPU cores; 370 MB of shards
+expect  accuracy .676, the forest beside it .648
         (fold 0: 108 objects, trained on the 293 of folds 2-4; 1 seed, l9 0.1.0)
 """
 
