@@ -73,6 +73,11 @@ class Card:
         """id -> {"id", "class", "fold", ...} of the labels file; empty where there is none."""
         return {row["id"]: row for row in self.tables.get("labels", [])}
 
+    @cached_property
+    def bad_reasons(self) -> dict[str, str]:
+        """id -> reason of the objects known to be bad; empty where there is no such file."""
+        return {row["id"]: row.get("reason", "") for row in self.tables.get("known_bad", [])}
+
     def class_names(self, class_set: str) -> tuple[str, ...]:
         """The sorted names of a class set; CardError with near matches where the card has none of that name."""
         if class_set not in self.classes:

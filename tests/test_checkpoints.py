@@ -10,7 +10,7 @@ from l9.errors import StoreError, TrainingError
 from l9.tasks.contract import Player
 from l9.train.checkpoints import Progress, copy_by_name, latest, load_tensors, restore, write_checkpoint
 from l9.train.noted import note_error
-from l9.train.optimizers import movers_of
+from l9.train.optimizers import movers_of, restore_optimizers
 from l9.train.records import Records, cut_back, last_loss
 
 
@@ -240,3 +240,14 @@ def test_the_last_loss_is_read_from_the_records(tmp_path):
         for step in range(3):
             records.add({"step": step, "loss": 3.0 - step})
     assert last_loss(tmp_path) == 1.0
+
+
+def test_counters_come_back_to_the_device_of_their_parameter():
+    """A fused optimizer has them there. The meta device stands for one that is not the processor."""
+    parameter = torch.nn.Parameter(torch.zeros(3, device="meta"))
+    model = torch.nn.Module()
+    model.register_parameter("weight", parameter)
+    movers = movers_of({"model": Player([parameter])}, model, None)
+    stored = {"model/weight/step": torch.tensor(4.0), "model/weight/exp_avg": torch.zeros(3), "model/weight/exp_avg_sq": torch.zeros(3)}
+    restore_optimizers(movers, stored)
+    assert {value.device.type for value in movers["model"].optimizer.state[parameter].values()} == {"meta"}

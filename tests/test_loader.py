@@ -1,4 +1,6 @@
 import gc
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -14,6 +16,7 @@ from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.errors import StoreError, TrainingError, UsageError
 from l9.store import shards as shards_module
+from l9.store.cells import numbers_of
 
 NAMES = ("grid", "points", "picture")
 
@@ -210,3 +213,23 @@ def test_large_cells_are_copied_whole_by_one_thread_or_two(samples, monkeypatch,
             assert_holds(batch, samples)
     finally:
         torch.set_num_threads(before)
+
+
+def test_the_first_batch_does_not_wait_for_pandas(home):
+    """Arrow's `to_numpy` would import it, half a second at the start of every training."""
+    built(home)
+    words = (
+        "import sys; from pathlib import Path; from l9.data.loader import Loader; from l9.data.samples import Samples; "
+        "from l9.store.store import find_store; before = 'pandas' in sys.modules; "
+        f"next(Loader(Samples.of(find_store(Path({str(home)!r}), 'latest')), ('grid', 'points'), seed=0, batch=8).epoch(0)); "
+        "assert not before and 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", words], check=True)
+
+
+def test_arrow_numbers_are_seen_whatever_their_chunks_and_offset():
+    assert numbers_of(pa.array([1, 2, 3])[1:]).tolist() == [2, 3]
+    assert numbers_of(pa.chunked_array([[1, 2], [3]], pa.int16())).tolist() == [1, 2, 3]
+    assert numbers_of(pa.chunked_array([], pa.float16())).dtype == np.float16
+    with pytest.raises(StoreError, match="nulls"):
+        numbers_of(pa.array([1, None]))

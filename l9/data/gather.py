@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from numpy import ndarray
 
 from l9.data._kernels import copy_cells
@@ -133,8 +134,8 @@ class Gatherer:
         return cells
 
 
-def _fill(columns: list[tuple[ndarray, ndarray]]) -> None:
-    """Copy the cells at some addresses into an array, for each (array, addresses), with the help of a second thread where there is one."""
+def _fill(columns: Sequence[tuple[ndarray, Int64[ndarray, "_"]]]) -> None:
+    """Copy the cells at some addresses into an array (addresses, *shape), for each such pair; a second thread helps where there is one."""
     shared = torch.get_num_threads() > 1 and sum(filled.nbytes for filled, _ in columns) >= SHARED_BYTES
     if not shared:
         _fill_part(columns, 0.0, 1.0)
@@ -147,7 +148,7 @@ def _fill(columns: list[tuple[ndarray, ndarray]]) -> None:
         other.result()
 
 
-def _fill_part(columns: list[tuple[ndarray, ndarray]], start: float, stop: float) -> None:
+def _fill_part(columns: Sequence[tuple[ndarray, Int64[ndarray, "_"]]], start: float, stop: float) -> None:
     """The cells from one share of each array to another."""
     for filled, sources in columns:
         first, last = round(len(sources) * start), round(len(sources) * stop)

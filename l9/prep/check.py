@@ -7,8 +7,8 @@ from pathlib import Path
 from l9.cards import Card
 from l9.errors import RefusedObject, SandboxError
 from l9.fingerprint import Json
-from l9.prep.plan import find_objects, sampled
-from l9.readers.contract import REFUSE, Found
+from l9.prep.plan import find_objects, refuse_known, sampled
+from l9.readers.contract import Found
 from l9.sandbox.parent import Sandbox
 from l9.store.planned import SPLITS
 
@@ -62,9 +62,6 @@ def _compare_labels(card: Card, check: Check, ids: set[str]) -> None:
 
 
 def _read(card: Card, root: Path, found: Found, check: Check, sandbox: Sandbox) -> None:
-    if REFUSE in found.facts:
-        check.refused.append(f"{found.id}: {RefusedObject(*found.facts[REFUSE])}")
-        return
     arguments: dict[str, Json] = {
         "reader": card.reader,
         "found": found.describe(),
@@ -73,6 +70,7 @@ def _read(card: Card, root: Path, found: Found, check: Check, sandbox: Sandbox) 
         "stages": [],
     }
     try:
+        refuse_known(found, {})  # what the card knows to be bad is read all the same: is it still?
         sandbox.call("l9.stages.process:process_object", arguments, [root / name for name in found.files])
         check.read += 1
     except (RefusedObject, SandboxError) as refusal:

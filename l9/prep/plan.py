@@ -16,7 +16,7 @@ from l9.cards import Card
 from l9.config import Prep, build_arguments
 from l9.errors import CardError, RefusedObject, UsageError
 from l9.fingerprint import DigestCache, Json, digest
-from l9.readers.contract import Found
+from l9.readers.contract import REFUSE, Found
 from l9.sandbox.parent import Sandbox
 from l9.stages.contract import columns_of, stage_info
 from l9.store.planned import PlanFacts, PlannedObject, shard_key, shard_number
@@ -104,6 +104,14 @@ def make_plan(card: Card, prep: Prep, root: Path, found: Iterable[Found], digest
     return Plan(card, prep, root, facts, tuple(shards), inputs)
 
 
+def refuse_known(found: Found, bad_reasons: Mapping[str, str]) -> None:
+    """RefusedObject where it is known without reading the object that it cannot be used: by its reader's `find`, or by its card."""
+    if REFUSE in found.facts:
+        raise RefusedObject(*found.facts[REFUSE])
+    if found.id in bad_reasons:
+        raise RefusedObject("known-bad", bad_reasons[found.id])
+
+
 def object_key(card: Card, prep: Prep, found: Found, inputs: Sequence[str]) -> str:
     """sha256 of everything the object's rows depend on; `inputs` are the digests of its files, in their order."""
     reader = importlib.import_module(card.reader.partition(":")[0])
@@ -111,7 +119,7 @@ def object_key(card: Card, prep: Prep, found: Found, inputs: Sequence[str]) -> s
     for stage in prep.stages:
         info = stage_info(stage.resolve())
         stages.append({"target": stage.target, "arguments": stage.arguments, "version": info.version if info else 0})
-    bad = [row.get("reason", "") for row in card.tables.get("known_bad", []) if row["id"] == found.id]
+    bad = [card.bad_reasons[found.id]] if found.id in card.bad_reasons else []
     return digest(
         {
             "reader": [card.reader, int(reader.VERSION), card.parameters],

@@ -14,16 +14,15 @@ from l9.draw.tiles import words_tile
 from l9.errors import RefusedObject, SandboxError
 from l9.fingerprint import Json
 from l9.prep.chosen import chosen_ids
-from l9.prep.plan import find_objects, planned_object
+from l9.prep.plan import find_objects, planned_object, refuse_known
+from l9.prep.work import bounded_notes
 from l9.progress import Progress, Say
-from l9.readers.contract import REFUSE, Found
-from l9.readers.files import printable
+from l9.readers.contract import Found
 from l9.sandbox.contract import Answer, Limits
 from l9.sandbox.parent import Sandbox
 
 TILE, ACROSS = 200, 6  # pixels of an object's picture, pictures in a row
 IMPORTS = ("l9.draw.portrait",)  # what the child imports before its memory is measured
-NOTES, NOTE = 8, 300  # notes of one object that are kept, and characters of each
 
 
 @dataclass(frozen=True)
@@ -83,11 +82,7 @@ def _shown(card: Card, root: Path, found: Found, sandbox: Sandbox) -> tuple[Obje
 
 def _portrait(card: Card, root: Path, found: Found, sandbox: Sandbox) -> tuple[dict[str, Any], ndarray]:
     """Facts and picture of one object from the sandbox; refused as a preparation would."""
-    if REFUSE in found.facts:
-        raise RefusedObject(*found.facts[REFUSE])
-    bad = [row.get("reason", "") for row in card.tables.get("known_bad", []) if row["id"] == found.id]
-    if bad:
-        raise RefusedObject("known-bad", bad[0])
+    refuse_known(found, card.bad_reasons)
     arguments: dict[str, Json] = {
         "reader": card.reader,
         "found": found.describe(),
@@ -109,8 +104,8 @@ def _checked(answer: Answer) -> tuple[dict[str, Any], ndarray]:
     sound = sound and kind in ("mesh", "cloud") and all(isinstance(number, int) for number in numbers) and isinstance(notes, list)
     if not sound or not isinstance(size, list) or [type(side) for side in size] != [float] * 3:
         raise SandboxError("died", "the child sent an answer of another form")
-    lines = [printable(" ".join(str(line).split()))[:NOTE] for line in cast(list[Any], notes)[:NOTES]]
-    facts = {"kind": kind, "vertices": numbers[0], "faces": numbers[1], "size": tuple(cast(list[float], size)), "notes": lines}
+    sides = tuple(cast(list[float], size))
+    facts = {"kind": kind, "vertices": numbers[0], "faces": numbers[1], "size": sides, "notes": bounded_notes(notes)}
     return facts, cast(ndarray, tile)
 
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from l9.errors import L9Error, RefusedObject, SandboxError
 from l9.fingerprint import Json
-from l9.prep.plan import Plan, ShardPlan
-from l9.readers.contract import REFUSE, Found
+from l9.prep.plan import Plan, ShardPlan, refuse_known
+from l9.readers.contract import Found
 from l9.readers.files import printable
 from l9.sandbox.contract import Answer, Limits
 from l9.sandbox.parent import Sandbox
@@ -67,7 +67,7 @@ def shard_work(plan: Plan, shard: ShardPlan, folder: Path) -> ShardWork:
         parameters=plan.card.parameters,
         stages=[cast(dict[str, Any], stage.to_plain()) for stage in plan.prep.stages],
         columns=[column.describe() for column in plan.facts.columns],
-        known_bad={row["id"]: row.get("reason", "") for row in plan.card.tables.get("known_bad", [])},
+        known_bad=plan.card.bad_reasons,
         objects=[dataclasses.asdict(planned) for planned in shard.objects],
         found=[found.describe() for found in shard.found],
         inputs={name: None if state is None else list(state) for name, state in inputs.items()},
@@ -113,10 +113,7 @@ def object_rows(work: ShardWork, found: Found, columns: tuple[Column, ...], sand
 
 def _answer(work: ShardWork, found: Found, sandbox: Sandbox) -> Answer:
     """What the sandbox makes of the object, from the very bytes that its key was made from."""
-    if REFUSE in found.facts:
-        raise RefusedObject(*found.facts[REFUSE])
-    if found.id in work.known_bad:
-        raise RefusedObject("known-bad", work.known_bad[found.id])
+    refuse_known(found, work.known_bad)
     if any(work.inputs[name] is None for name in found.files):
         raise RefusedObject("missing-file", "it could not be read when the preparation was planned")
     arguments: dict[str, Json] = {
@@ -154,11 +151,15 @@ def _rows(answer: Answer, columns: tuple[Column, ...]) -> list[Row]:
 
 
 def _notes(answer: Answer) -> str:
-    """The reader's notes in one bounded, printable line: they come from the child, which is not trusted."""
-    told = cast(dict[str, Any], answer.value).get("notes", [])
+    """The reader's notes in one line."""
+    return "; ".join(bounded_notes(cast(dict[str, Any], answer.value).get("notes")))
+
+
+def bounded_notes(told: Any) -> list[str]:
+    """A reader's notes as few, short, printable lines: they come from the child, which is not trusted."""
     lines = [printable(" ".join(str(line).split()))[:NOTE] for line in told] if isinstance(told, list) else []
     more = [f"and {len(lines) - NOTES:,} more"] if len(lines) > NOTES else []
-    return "; ".join(lines[:NOTES] + more)
+    return lines[:NOTES] + more
 
 
 _worker_sandbox: Sandbox | None = None

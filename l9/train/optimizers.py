@@ -95,9 +95,9 @@ def restore_optimizers(movers: Mapping[str, Mover], tensors: Mapping[str, Tensor
 
 
 def _placed(key: str, value: Tensor, parameter: nn.Parameter) -> Tensor:
-    """Adam's `step` counters live on the processor whatever the parameter's device; moments live beside it, in its layout."""
+    """On the parameter's device, where a fused optimizer has its counters too; moments in its layout."""
     if key.endswith("/step"):
-        return value.clone()
+        return value.to(parameter.device, copy=True)
     if value.shape != parameter.shape:
         raise TrainingError(f"the checkpoint's {key} is {tuple(value.shape)}; expected {tuple(parameter.shape)}; start over with --fresh")
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
