@@ -1,9 +1,11 @@
 """PointNet against its paper: transforms, invariance, regulariser, parameters."""
 
+import copy
+
 import pytest
 import torch
 
-from l9.models.pointnet import PointNet, transform_penalty
+from l9.models.pointnet import MaximumLayer, PointNet, transform_penalty
 
 FORTY = tuple(f"class {number}" for number in range(40))
 
@@ -56,6 +58,31 @@ def test_every_layer_but_the_last_is_normalised(model):
     normal = sum(isinstance(layer, torch.nn.BatchNorm1d) for layer in model.modules())
     assert (linear, normal) == (20, 17)  # two matrices and the scores have none
     assert [layer.p for layer in model.modules() if isinstance(layer, torch.nn.Dropout)] == [0.3, 0.3]
+
+
+def one_by_one(layer, x):
+    """What `layer` stands for: every feature of every point normalised, then the maximum over the points."""
+    features = torch.relu(layer.norm(layer.linear(x).flatten(0, 1)))
+    return features.unflatten(0, x.shape[:2]).amax(dim=1)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_maximum_of_a_layer_is_that_of_its_features_one_by_one(training):
+    """Values, gradients and running statistics, in double precision; a third and more of batch norm's weights are negative."""
+    torch.manual_seed(3)
+    layer = MaximumLayer(7, 30).double().train(training)
+    torch.nn.init.normal_(layer.linear.bias)
+    for tensor in (layer.norm.weight.data, layer.norm.bias.data, layer.norm.running_mean):
+        tensor.normal_()
+    layer.norm.weight.data[:10] = -layer.norm.weight.data[:10].abs()
+    plain = copy.deepcopy(layer)
+    x = (torch.randn(4, 50, 7, dtype=torch.float64) * 3 + 5).requires_grad_()
+    weights = torch.randn(4, 30, dtype=torch.float64)
+    outcomes = []
+    for found, one in ((layer(x), layer), (one_by_one(plain, x), plain)):
+        outcomes.append((found, *torch.autograd.grad((found * weights).sum(), [x, *one.parameters()]), *one.buffers()))
+    for mine, expected in zip(*outcomes, strict=True):
+        torch.testing.assert_close(mine, expected)
 
 
 def test_penalty_of_a_scaled_identity():

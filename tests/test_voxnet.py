@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from l9.errors import RecipeError, ShapeError
-from l9.models.voxnet import VoxNet
+from l9.models.voxnet import Convolution, VoxNet
 
 FORTY = tuple(f"class {number}" for number in range(40))
 
@@ -73,3 +73,21 @@ def test_extra_numbers_are_given_if_and_only_if_it_was_built_for_them():
         VoxNet(FORTY, extra=3)(grids)
     with pytest.raises(ShapeError, match="extra numbers: True; expected: False"):
         VoxNet(FORTY)(grids, torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_convolution_is_that_of_torch(mixed):
+    """Values and gradients, in float32 to rounding (sums of 864 products); with bfloat16 they are finite and the very same."""
+    torch.manual_seed(0)
+    mine = Convolution(32, 8, 3, stride=2)
+    plain = torch.nn.Conv3d(32, 8, 3, stride=2)
+    plain.load_state_dict(mine.state_dict())
+    x = torch.randn(2, 32, 9, 9, 9, requires_grad=True)
+    found = []
+    for layer in (mine, plain):
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            y = layer(x)
+        found.append((y, *torch.autograd.grad(y.float().square().sum(), [x, *layer.parameters()])))
+    for one, other in zip(*found, strict=True):
+        assert one.isfinite().all()
+        torch.testing.assert_close(one, other, rtol=0 if mixed else 1e-4, atol=0 if mixed else 1e-4)

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 PENALTY_WEIGHT = 0.0005  # of the sum over the whole batch; see above
+MOMENTUM = 0.1  # of the running statistics, as torch counts
 
 
 class PointNet(nn.Module):
@@ -31,7 +32,7 @@ class PointNet(nn.Module):
         self.input_transform = TransformNet(3)
         self.point_features = SharedLayers(3, 64, 64)
         self.feature_transform = TransformNet(64)
-        self.set_features = SharedLayers(64, 64, 128, 1024)
+        self.set_features = SetFeatures(64, 64, 128, 1024)
         self.head = nn.Sequential(
             *_layer(1024, 512), nn.Dropout(dropout), *_layer(512, 256), nn.Dropout(dropout), _linear(256, len(classes))
         )
@@ -45,7 +46,7 @@ class PointNet(nn.Module):
         turned_BN3 = xyz_BN3 @ self.input_transform(xyz_BN3)
         features_BNC = self.point_features(turned_BN3)
         transform_BJJ = self.feature_transform(features_BNC)
-        set_BF = self.set_features(features_BNC @ transform_BJJ).amax(dim=1)
+        set_BF = self.set_features(features_BNC @ transform_BJJ)
         return self.head(set_BF), transform_BJJ
 
 
@@ -71,13 +72,79 @@ class SharedLayers(nn.Module):
         return features.reshape(batch, points, -1)
 
 
+class SetFeatures(nn.Module):
+    """Shared layers, then the maximum of each feature over the points: (B, N, widths[0]) to (B, widths[-1])."""
+
+    def __init__(self, *widths: int) -> None:
+        super().__init__()
+        self.shared = SharedLayers(*widths[:-1])
+        self.last = MaximumLayer(widths[-2], widths[-1])
+
+    def forward(self, x_BNC: Float[Tensor, "b n c"]) -> Float[Tensor, "b f"]:
+        """Batch norm sees all points of all samples alike."""
+        features: Tensor = self.last(self.shared(x_BNC))
+        return features
+
+
+class MaximumLayer(nn.Module):
+    """One shared layer (linear, batch norm, ReLU) and the maximum over the points: (B, N, before) to (B, after).
+
+    Batch norm and ReLU are monotonic in each feature, so the maximum is taken of the linear part (the minimum where batch norm's
+    weight is negative), and only the point that has it is normalised and differentiated. The statistics of W x + b over all
+    points follow from those of x: mean W m + b, variance w S w^T for each row w of W, where S is the covariance of x. The same
+    function with the same gradients (where points share a maximum, the first has all of it), and a whole PointNet trains about
+    four times as fast as with 1,024 features of every point normalised.
+    """
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.linear, self.norm = _linear(before, after), nn.BatchNorm1d(after)
+
+    def forward(self, x_BNC: Float[Tensor, "b n c"]) -> Float[Tensor, "b f"]:
+        """In training the running statistics move as batch norm's do."""
+        with torch.autocast(x_BNC.device.type, enabled=False):
+            x_BNC = x_BNC.to(self.linear.weight.dtype)
+            mean_F, variance_F = self._statistics(x_BNC)
+            highest_BF = self._highest(x_BNC)
+            scale_F = self.norm.weight * torch.rsqrt(variance_F + self.norm.eps)
+            return torch.relu((highest_BF - mean_F) * scale_F + self.norm.bias)
+
+    def _highest(self, x_BNC: Float[Tensor, "b n c"]) -> Float[Tensor, "b f"]:
+        """W x + b of the point that is highest after batch norm, for each sample and feature."""
+        batch, points, channels = x_BNC.shape
+        with torch.no_grad():
+            signed_FC = torch.where(self.norm.weight < 0, -1.0, 1.0)[:, None] * self.linear.weight
+            chosen_BF = (signed_FC @ x_BNC.transpose(1, 2)).argmax(dim=2)
+            rows_BF = chosen_BF + torch.arange(batch, device=x_BNC.device)[:, None] * points
+        # an embedding, since its gradient adds rows on all cores; that of an index does not
+        chosen_BFC = nn.functional.embedding(rows_BF, x_BNC.reshape(batch * points, channels))
+        return (chosen_BFC * self.linear.weight).sum(dim=2) + self.linear.bias
+
+    def _statistics(self, x_BNC: Float[Tensor, "b n c"]) -> tuple[Float[Tensor, "f"], Float[Tensor, "f"]]:
+        """Mean and variance of W x + b over all points: those of the batch in training, else the running ones."""
+        running_F, running_variance_F = self.norm.running_mean, self.norm.running_var
+        assert running_F is not None and running_variance_F is not None and self.norm.num_batches_tracked is not None
+        if not self.training:
+            return running_F, running_variance_F
+        x_PC = x_BNC.reshape(-1, x_BNC.shape[2])
+        mean_C = x_PC.mean(dim=0)
+        centred_PC = x_PC - mean_C
+        covariance_CC = centred_PC.T @ centred_PC / len(x_PC)
+        mean_F = self.linear(mean_C)
+        variance_F = ((self.linear.weight @ covariance_CC) * self.linear.weight).sum(dim=1)
+        running_F.lerp_(mean_F.detach(), MOMENTUM)
+        running_variance_F.lerp_(variance_F.detach() * (len(x_PC) / (len(x_PC) - 1)), MOMENTUM)
+        self.norm.num_batches_tracked.add_(1)
+        return mean_F, variance_F
+
+
 class TransformNet(nn.Module):
     """T-Net: predicts a `size` x `size` matrix from the set itself, the identity before training."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
-        self.set_features = SharedLayers(size, 64, 128, 1024)
+        self.set_features = SetFeatures(size, 64, 128, 1024)
         self.head = nn.Sequential(*_layer(1024, 512), *_layer(512, 256))
         self.matrix = nn.Linear(256, size * size)
         nn.init.zeros_(self.matrix.weight)
@@ -86,8 +153,7 @@ class TransformNet(nn.Module):
 
     def forward(self, x_BNJ: Float[Tensor, "b n j"]) -> Float[Tensor, "b j j"]:
         """The matrix that is multiplied from the right: x_BNJ @ transform_BJJ."""
-        set_BF = self.set_features(x_BNJ).amax(dim=1)
-        matrix: Tensor = self.matrix(self.head(set_BF))
+        matrix: Tensor = self.matrix(self.head(self.set_features(x_BNJ)))
         return matrix.reshape(-1, self.size, self.size)
 
 
