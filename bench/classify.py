@@ -44,7 +44,7 @@ DATA = Prep(
     Use(surface_points, count=2048),
 )
 SMOOTHINGS = (0.0, 0.1)  # of VoxNet's labels: the one thing that is chosen
-VOXNET = Schedule(epochs=150, batch=32, lr=1e-3, curve="cosine", warmup=0.05, checkpoint_every=50)
+VOXNET = Schedule(epochs=80, batch=32, lr=1e-3, curve="cosine", warmup=0.05)
 POINTNET = Schedule(epochs=40, batch=32, lr=1e-3, curve="cosine", warmup=0.05)
 
 
