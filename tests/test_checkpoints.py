@@ -97,6 +97,24 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["00000003", "00000006"]
 
 
+def test_damaged_ones_ahead_make_way_for_what_is_written(tmp_path):
+    """Two damaged checkpoints of later steps once were "the newest two", and everything written after a restart went at once."""
+    made = _made()
+    for step in (6, 9):
+        _cut(_write(tmp_path, step, made))
+    assert latest(tmp_path) is None
+    for step in (1, 2, 3):
+        _write(tmp_path, step, made)
+        assert latest(tmp_path).progress.step == step
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["00000002", "00000003"]
+
+
+def test_steps_of_nine_digits_are_found(tmp_path):
+    _write(tmp_path, 99_999_999, _made())
+    _write(tmp_path, 100_000_000, _made())
+    assert latest(tmp_path).progress.step == 100_000_000
+
+
 def test_what_a_killed_writer_left_is_no_checkpoint_and_goes(tmp_path):
     left = tmp_path / "checkpoints" / ".tmp-1-abc"
     left.mkdir(parents=True)

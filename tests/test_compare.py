@@ -1,6 +1,7 @@
 """Runs side by side: what differs, on which data, and the paired difference on the same objects; stores and the runs that use them."""
 
 import json
+import os
 
 import pytest
 from store_builder import built, planned
@@ -75,6 +76,25 @@ def test_a_run_of_several_trainings_and_seeds_pairs_those_of_one_name(home, stor
     assert pairs["forest"]["difference"] == 0
 
 
+def test_one_training_of_a_run_is_compared_with_all_its_seeds(home, store):
+    for run, rights in (("one", (18, 6, 6)), ("two", (10, 10, 10))):
+        jobs = [training(home, store, f"{run}-net-s{seed}-0", set(range(n)), called="net", seed=seed) for seed, n in enumerate(rights)]
+        whole(home, store, f"{run}-run", [*jobs, training(home, store, f"{run}-forest-s0-0", {1}, called="forest")])
+    about = compare_runs(home, ["one-run/net", "two-run/net"])
+    assert about["runs"] == ["one-run/net", "two-run/net"] and about["settings"] == {}
+    (pair,) = about["paired"]
+    assert pair["accuracy"] == [pytest.approx(0.5), 0.5] and about["metrics"] == {"accuracy": [pytest.approx(0.5), 0.5]}
+
+
+def test_one_id_with_two_labels_is_not_one_object(home, store):
+    training(home, store, "toys-s0-aaaa", {1})
+    folder = training(home, store, "toys-s0-bbbb", {1})
+    outcomes = folder / "outcomes.jsonl"
+    outcomes.write_text(outcomes.read_text().replace('"label": "a"', '"label": "b"'))
+    about = compare_runs(home, ["aaaa", "bbbb"])
+    assert about["same_test_objects"] is False and about["paired"][0]["n"] == 0
+
+
 def test_seeds_and_sets_that_differ_are_said(home, store):
     other = built(home, planned(label=lambda n: "c"))
     training(home, store, "toys-s0-aaaa", {1}, seed=0)
@@ -123,6 +143,14 @@ def test_runs_are_filtered_by_tag_and_recipe(home, store):
         list_runs(home, tag="goood")
     with pytest.raises(UsageError, match="no run has the recipe 'toy'; there is toys"):
         list_runs(home, recipe="toy")
+
+
+def test_runs_are_listed_newest_first_whatever_was_written_since(home, store):
+    for age, name in enumerate(("new", "old")):
+        folder = training(home, store, f"toys-s0-{name}", {1})
+        os.utime(folder / "training.json", (1e9 - age, 1e9 - age))
+    change_tags(home / "runs" / "toys-s0-old", add=["kept"])
+    assert [row["run"] for row in list_runs(home)] == ["toys-s0-new", "toys-s0-old"]
 
 
 def test_stores_say_which_runs_stand_on_them(home, store):

@@ -7,8 +7,10 @@ import pytest
 import trimesh
 
 from l9.errors import RefusedObject, UsageError
+from l9.readers import files as files_module
 from l9.readers import folder
 from l9.readers.contract import Found
+from l9.readers.files import files_below
 from l9.readers.process import find_objects
 from l9.sandbox.parent import Sandbox
 from l9.stages.contract import changes, yields
@@ -70,6 +72,17 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     found = [identity for identity, _ in ids(tmp_path / "data")]
     assert {"chair/a.obj", "sofa/a.obj", "table/b.obj", "chair/other/b.obj", "table/other/a.obj"} <= set(found)
     assert len(found) == len(set(found)) < 20
+
+
+def test_links_that_lead_to_one_folder_by_too_many_ways_are_named(tmp_path, monkeypatch):
+    """Twelve folders with two links each to the next are 4,095 ways through twelve folders."""
+    monkeypatch.setattr(files_module, "MOST_FOLDERS", 1000)
+    for number in range(12):
+        (tmp_path / str(number)).mkdir()
+        for name in "ab" if number < 11 else "":
+            (tmp_path / str(number) / name).symlink_to(tmp_path / str(number + 1), target_is_directory=True)
+    with pytest.raises(UsageError, match=r"the 1,000th folder below the root"):
+        files_below(tmp_path / "0", (".obj",))
 
 
 def test_a_root_that_is_not_there_is_named(tmp_path, sandbox):

@@ -68,6 +68,16 @@ def test_points_and_lines_are_left_out_and_noted():
     assert mesh.faces.tolist() == FACES.tolist() and mesh.notes == ("2 parts of points or lines left out",)
 
 
+def test_what_would_move_or_repeat_a_mesh_is_noted():
+    mesh = read(nodes=[{"mesh": 0, "skin": 0, "weights": [0.5], "extensions": {"EXT_mesh_gpu_instancing": {}}}])
+    assert mesh.vertices.tolist() == VERTICES.tolist()
+    assert [note.partition(",")[0] for note in mesh.notes] == [
+        "1 skins left alone: as the node stands",
+        "1 blended shapes left alone",
+        "1 nodes shown once",
+    ]
+
+
 def test_normalised_whole_numbers_are_shares_of_one():
     accessors, views = gltf_tree()["accessors"], gltf_tree()["bufferViews"]
     packed = (VERTICES * 127).astype("i1")

@@ -85,6 +85,16 @@ def test_the_maximum_of_a_layer_is_that_of_its_features_one_by_one(training):
         torch.testing.assert_close(mine, expected)
 
 
+def test_points_on_a_line_give_no_negative_variance():
+    """Covariance of rank 1, weights across it: what is 0 on paper may round below it, and its root is no number."""
+    torch.manual_seed(0)
+    layer = MaximumLayer(64, 256)
+    direction = torch.randn(64)
+    with torch.no_grad():
+        layer.linear.weight -= (layer.linear.weight @ direction)[:, None] * direction / direction.square().sum()
+    assert layer(1000 * torch.randn(4, 100, 1) * direction).isfinite().all()
+
+
 def test_penalty_of_a_scaled_identity():
     """A = 2 I of size 64: A A^T - I = 3 I, whose squared norm is 9 * 64."""
     torch.testing.assert_close(transform_penalty(torch.stack([2 * torch.eye(64), torch.eye(64)])), torch.tensor([576.0, 0.0]))

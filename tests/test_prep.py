@@ -14,8 +14,10 @@ import pytest
 
 from l9.cards import load_card
 from l9.config import Prep, Use
-from l9.errors import L9Error, SandboxError, ShapeError, StoreError, UsageError
+from l9.errors import CardError, L9Error, SandboxError, ShapeError, StoreError, UsageError
 from l9.fingerprint import DigestCache
+from l9.prep import plan as plan_module
+from l9.prep import run as run_module
 from l9.prep.check import check_card
 from l9.prep.estimate import estimate
 from l9.prep.plan import find_objects, make_plan
@@ -181,6 +183,44 @@ def test_a_file_unreadable_when_planned_stays_quarantined_though_it_came_back(ho
     hidden.write_text(content)
     store, _ = _run(plan, home, sandbox)
     assert {row["id"]: row["reason"] for row in store.quarantine()}["tall/box 1.obj"] == "missing-file"
+
+
+def test_a_file_too_large_to_be_opened_is_not_read_to_make_a_plan(home, root, sandbox, monkeypatch):
+    """A TiB of nothing takes no block of the disk, and hours to hash."""
+    path = root / "tall" / "huge.obj"
+    path.touch()
+    os.truncate(path, 1 << 40)
+    read = []
+    monkeypatch.setattr(DigestCache, "of", lambda self, path, of=DigestCache.of: read.append(path.name) or of(self, path))
+    store, _ = _prepare(home, root, sandbox)
+    assert "huge.obj" not in read and "empty.obj" in read
+    (row,) = [row for row in store.quarantine() if row["id"] == "tall/huge.obj"]
+    assert row["reason"] == "too-large"
+
+
+def test_a_listing_that_breaks_a_limit_names_card_and_root(root, monkeypatch):
+    with new_sandbox() as sandbox:
+        monkeypatch.setattr(plan_module, "LISTING_SECONDS", 0.0)
+        with pytest.raises(CardError, match=f"card folder: {root}: time-limit"):
+            find_objects(load_card("folder"), root, sandbox)
+
+
+def test_a_shard_that_goes_while_others_are_made_is_missed(home, root, sandbox, monkeypatch):
+    """As `l9 store gc` beside a preparation longer than its grace time would do it: no manifest may name what is not there."""
+
+    def sweeping(work, sandbox, made=make_shard):
+        timing = made(work, sandbox)
+        for path in (home / "store" / "shards").glob("*.json"):
+            if path.stem != work.key:
+                path.unlink()
+        return timing
+
+    monkeypatch.setattr(run_module, "make_shard", sweeping)
+    with pytest.raises(StoreError, match="removed or made again since"):
+        _prepare(home, root, sandbox)
+    assert not list((home / "store").glob("*/manifest.json"))
+    monkeypatch.undo()
+    assert _prepare(home, root, sandbox)[0].manifest["counts"]["planned"] == 12
 
 
 def test_a_root_that_goes_away_after_the_plan_quarantines_nothing(home, root, sandbox, tmp_path):

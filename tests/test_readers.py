@@ -53,6 +53,18 @@ def test_relative_indices_count_back_from_where_they_stand():
     np.testing.assert_array_equal(mesh.faces, [[1, 2, 3], [4, 5, 6], [0, 1, 6]])
 
 
+@pytest.mark.parametrize("first", range(6))
+def test_concave_faces_are_noted(first):
+    """An L of area 3: a fan from two of its corners is right, from the others it reaches outside. A square slightly bent is convex."""
+    corners = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
+    lines = "".join(f"v {x} {y} 0\n" for x, y in corners[first:] + corners[:first])
+    square = "v 0 0 5\nv 1 0 5\nv 1 1 5\nv 0 1 5.001\n"
+    mesh = read_mesh(io.BytesIO((lines + square + "f 1 2 3 4 5 6\nf 7 8 9 10\n").encode()), ".obj", "+Y")
+    area = np.linalg.norm(np.cross(*np.diff(mesh.vertices[mesh.faces[:4]], axis=1).swapaxes(0, 1)), axis=1).sum() / 2
+    noted = ("1 concave faces cut into fans, which reach beyond them",)
+    assert mesh.notes == (() if area < 3.001 else noted) and (area > 3.001) == (first not in (0, 3))
+
+
 def test_faces_too_small_to_be_one_are_left_out_and_noted():
     mesh = obj(SQUARE + b"f 1 2\nf 1 2 3\nf 4\n")
     assert mesh.faces.tolist() == [[0, 1, 2]] and mesh.notes == ("2 faces with fewer than 3 corners left out",)

@@ -188,7 +188,7 @@ def test_last_words_do_not_depend_on_earlier_calls(sandbox):
         sandbox.close()
         sandbox.call(f"sandbox_targets:{earlier}", {})
         with pytest.raises(SandboxError) as caught:  # only the first death follows the talk, so no second try is made
-            sandbox._call_once("sandbox_targets:leave", {}, ())
+            sandbox._call_once({"target": "sandbox_targets:leave", "arguments": {}}, (), 60.0)
         details.append(caught.value.detail)
     assert details[0] == details[1] and "\0" not in details[1]
 
@@ -215,6 +215,7 @@ def message(header: bytes) -> str:
         message(b'{"body": 1, "buffers": [{"bytes": -1}]}'),
         message(b'{"body": 1, "buffers": [{"bytes": 8, "dtype": "O", "shape": [1]}]}'),
         message(b'{"body": 1, "buffers": [{"bytes": 8, "dtype": "<f4", "shape": [3]}]}'),
+        message(b'{"body": {"status": "done", "value": 1}, "buffers": [{"bytes": 0, "dtype": "<f4", "shape": [0, 1%s]}]}' % (b"0" * 30)),
         message(b'{"body": 1, "buffers": [{"same": 0}]}'),
         message(b'{"body": 1, "buffers": []}'),
         message(b'{"body": {"status": "done"}, "buffers": []}'),

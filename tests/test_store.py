@@ -5,8 +5,11 @@ import random
 import pytest
 from store_builder import COLUMNS, built, planned, shards_of
 
+from l9.data.loader import Loader
+from l9.data.samples import Samples
 from l9.errors import StoreError, UsageError
 from l9.store.columns import Column
+from l9.store.facts import shard_done, sidecar_path
 from l9.store.planned import PlanFacts, PlannedObject, shard_key, shard_number
 from l9.store.shards import ShardWriter
 from l9.store.store import Store, find_store, list_stores, shards_folder, write_store
@@ -74,7 +77,9 @@ def test_the_manifest_is_written_last(home, monkeypatch):
 @pytest.mark.parametrize(
     "content",
     [b"", b"[]", b"{}", b"[" * 100_000, b'{"format":2}', b'{"format":2,"name":"x","key":"k","card":"","up":"","columns":[{}],"counts":{},'
-     b'"index":{"sha256":""},"quarantine":{"sha256":""},"shards":[]}'],
+     b'"index":{"sha256":""},"quarantine":{"sha256":""},"shards":[]}', b'{"format":2,"shards":5}', b'{"format":2,"shards":null}',
+     b'{"format":2,"name":"x","key":"k","card":"","up":"","columns":[],"counts":{"planned":0,"done":0,"quarantined":0,"rows":0},'
+     b'"index":{"sha256":""},"quarantine":{"sha256":""},"shards":[{"sha256":""}]}'],
 )  # fmt: skip
 def test_a_manifest_that_is_none_is_one_line(home, content):
     store = built(home)
@@ -113,6 +118,35 @@ def test_a_shard_made_again_with_other_rows_is_not_mixed_in(home):
     fresh = Store.open(store.path)
     with pytest.raises(StoreError, match="made again with other rows"):
         _ = fresh.shards
+
+
+def test_verify_of_a_store_leaves_a_shard_that_was_made_again_to_its_own(home):
+    store = built(home)
+    key = store.manifest["shards"][0]["key"]
+    with ShardWriter(shards_folder(home), key, COLUMNS) as writer:
+        writer.refuse("o000.obj", "raw/o000.obj", "time-limit")
+    with pytest.raises(StoreError, match="made again with other rows"):
+        Store.open(store.path).verify()
+    assert shard_done(shards_folder(home), key) is not None
+
+
+def test_verify_opens_what_it_has_read(home):
+    store = built(home)
+    sidecar_path(shards_folder(home), store.manifest["shards"][0]["key"]).unlink()
+    with pytest.raises(StoreError, match="missing"):
+        Store.open(store.path).verify()
+
+
+@pytest.mark.parametrize("change", [{"shape": [2, 2, 1 << 22]}, {"dtype": "float64"}])
+def test_columns_that_are_not_the_shards_are_found_before_a_byte_is_copied(home, change):
+    """The loader copies as many bytes from an address as the manifest says a cell has."""
+    store = built(home)
+    columns = [{**one, **change} if one["name"] == "grid" else one for one in store.manifest["columns"]]
+    (store.path / "manifest.json").write_text(json.dumps({**store.manifest, "columns": columns}))
+    with pytest.raises(StoreError, match="columns are not those"):
+        Store.open(store.path).verify()
+    with pytest.raises(StoreError, match="column grid is not as the manifest says"):
+        next(Loader(Samples.of(Store.open(store.path)), ("grid",), seed=0, batch=2).epoch(0))
 
 
 def test_stores_are_found_by_id_prefix_path_and_latest(home):

@@ -88,6 +88,8 @@ def test_a_model_has_its_catalogs_size_and_stands_on_the_ground(tmp_path):
         ("modelRotation#1=1 0 0 0 1 0 0 0", "8 values"),
         ("modelRotation#1=1 0 0 0 1 0 0 0 nan", "finite"),
         ("modelRotation#1=9 0 0 0 9 0 0 0 9", "no rotation"),
+        ("modelRotation#1=-1 0 0 0 1 0 0 0 1", "no rotation"),
+        (r"model#1=\u001bx.obj", "cannot be printed"),
     ],
 )
 def test_one_bad_line_of_a_catalog_costs_one_model(tmp_path, line, words):
@@ -96,6 +98,24 @@ def test_one_bad_line_of_a_catalog_costs_one_model(tmp_path, line, words):
     assert len(read(path, good).faces) == 3
     with pytest.raises(RefusedObject, match=f"bad-catalog: model 1: .*{words}"):
         read(path, bad)
+
+
+def test_a_name_that_is_no_text_is_listed_escaped(tmp_path):
+    library(tmp_path / "a.sh3f", CATALOG + r"name#1=\ud800x" + "\n")
+    assert next(sweethome.find(tmp_path)).facts["name"] == r"\ud800x"
+
+
+def test_a_side_too_short_to_be_scaled_is_refused(tmp_path):
+    thin = b"v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1e-310\nf 1 2 3\nf 1 2 4\n"
+    path = library(tmp_path / "a.sh3f", CATALOG + "model#1=/thin.obj\n", **{"thin.obj": thin})
+    with pytest.raises(RefusedObject, match="not-finite"):
+        read(path, next(sweethome.find(tmp_path)))
+
+
+def test_an_archive_that_is_no_file_is_named_and_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jar")
+    with pytest.raises(RefusedObject, match=r"unreadable: pipe.jar: no regular file"):
+        list(sweethome.find(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from numpy import ndarray
 from l9.data._kernels import copy_cells
 from l9.data.batch import Field, Packed
 from l9.data.samples import Samples
-from l9.errors import UsageError
+from l9.errors import StoreError, UsageError
 from l9.store.cells import numbers_of
 from l9.store.columns import Column
 from l9.store.mapped import Shard
@@ -69,6 +69,7 @@ class Gatherer:
             at[mine] = numbers_of(store.index.column("at"))[samples.rows[mine]]
         self._shard, self._at = shard, at
         self._check_places()
+        self._check_cells()
         self._buffers = {column.name: Buffers() for column in self._columns}
 
     def columns(self, chosen: ndarray) -> dict[str, Field]:
@@ -84,6 +85,15 @@ class Gatherer:
         wrong = np.flatnonzero((self._at < 0) | (self._at >= lengths[self._shard])) if len(self._at) else self._at
         if len(wrong):
             self._shards[self._shard[wrong[0]]].place(int(self._at[wrong[0]]))
+
+    def _check_cells(self) -> None:
+        """StoreError where a shard's own columns are not the manifest's, which say how many bytes are copied from an address."""
+        for shard in self._shards:
+            for column in self._columns:
+                if len(shard) and shard.columns.get(column.name) != column:
+                    raise StoreError(
+                        f"{shard.path}: column {column.name} is not as the manifest says; l9 prep with its recipe makes the store again"
+                    )
 
     @cached_property
     def _addresses(self) -> dict[str, ndarray]:

@@ -5,15 +5,16 @@ import json
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from l9.errors import UsageError
 from l9.evaluate.paired import paired_difference
-from l9.evaluate.runs import find_run, read_plain, trainings_of
+from l9.evaluate.runs import find_training, read_plain, trainings_called
 from l9.track.facts import flattened
 
-Answers = dict[tuple[str, str], list[float]]
-"""(test set, object) -> right (1) or wrong (0) for each seed."""
+Answers = dict[tuple[str, str, str], list[float]]
+"""(test set, object, its label) -> right (1) or wrong (0) for each seed. The label too: two sets may call different things by one id."""
 
 
 def compare_runs(home: Path, words: Sequence[str]) -> dict[str, Any]:
@@ -28,28 +29,29 @@ def compare_runs(home: Path, words: Sequence[str]) -> dict[str, Any]:
              same_test_objects  whether all answers are about the same objects; None where a run has no outcomes
     raises   UsageError where there are fewer than two runs, or one stands twice
     """
-    folders = [find_run(home, word) for word in words]
-    if len(folders) < 2 or len(set(folders)) < len(folders):
-        raise UsageError(f"runs compare got {', '.join(folder.name for folder in folders)}; expected two different runs or more.  l9 runs")
-    jobs = [_jobs(folder) for folder in folders]
+    places = [find_training(home, word) for word in words]
+    names = [f"{folder.name}/{training}" if training else folder.name for folder, training in places]
+    if len(places) < 2 or len(set(places)) < len(places):
+        raise UsageError(f"runs compare got {', '.join(names)}; expected two different runs or more.  l9 runs")
+    jobs = [_jobs(folder, training) for folder, training in places]
     data = [_data(one) for one in jobs]
     answers = [_answers(one) for one in jobs]
     objects = [sorted({place for one in each.values() for place in one}) for each in answers]
     return {
-        "runs": [folder.name for folder in folders],
+        "runs": names,
         "settings": _differing([_settings(one, all(len(other) == 1 for other in jobs)) for one in jobs]),
         "data": data,
         "same_data": all(one == data[0] for one in data),
-        "metrics": _side_by_side([_metrics(folder) for folder in folders]),
+        "metrics": _side_by_side([_metrics(*place) for place in places]),
         "same_test_objects": all(one == objects[0] for one in objects) if all(objects) else None,
-        "paired": _paired([folder.name for folder in folders], answers),
+        "paired": _paired(names, answers),
     }
 
 
-def _jobs(folder: Path) -> dict[str, list[Path]]:
-    """Training name -> its folders, one a seed."""
+def _jobs(folder: Path, training: str) -> dict[str, list[Path]]:
+    """Training name -> its folders, one a seed; of one training where it is named."""
     named: dict[str, list[Path]] = {}
-    for path in trainings_of(folder):
+    for path in trainings_called(folder, training):
         named.setdefault(str(read_plain(path / "training.json")["training"]["name"]), []).append(path)
     return named
 
@@ -88,12 +90,15 @@ def _data(jobs: dict[str, list[Path]]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _metrics(folder: Path) -> dict[str, float]:
-    for name in ("run.json", "result.json"):
-        if (folder / name).is_file():
-            metrics: dict[str, float] = read_plain(folder / name)["metrics"]
-            return metrics
-    return {}
+def _metrics(folder: Path, training: str) -> dict[str, float]:
+    """Of a whole run as it says itself, of a training of it the means over its seeds."""
+    if (folder / "run.json").is_file() and not training:
+        metrics: dict[str, float] = read_plain(folder / "run.json")["metrics"]
+        return metrics
+    files = [path / "result.json" for path in trainings_called(folder, training)]
+    results = [read_plain(file)["metrics"] for file in files if file.is_file()]
+    named = dict.fromkeys(name for result in results for name in result)
+    return {name: fmean(result[name] for result in results if name in result) for name in named}
 
 
 def _answers(jobs: dict[str, list[Path]]) -> dict[str, Answers]:
@@ -102,9 +107,11 @@ def _answers(jobs: dict[str, list[Path]]) -> dict[str, Answers]:
     for name, folders in jobs.items():
         answers: Answers = {}
         for folder in folders:
+            about = read_plain(folder / "training.json")
+            alone = next(iter(about["training"].get("test") or about["sets"]), "")  # where one set is tested, outcomes do not name it
             for line in _outcomes(folder):
                 if "label" in line and "predicted" in line:
-                    place = (str(line.get("set", "")), str(line["object"]))
+                    place = (str(line.get("set", alone)), str(line["object"]), str(line["label"]))
                     answers.setdefault(place, []).append(float(line["label"] == line["predicted"]))
         if answers:
             found[name] = answers

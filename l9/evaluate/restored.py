@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from l9.errors import TrainingError
+from l9.evaluate.runs import read_plain
 from l9.train.assemble import Assembly, assemble
 from l9.train.checkpoints import latest
 from l9.train.fit import read_job
@@ -20,6 +21,10 @@ def restored(folder: Path, home: Path) -> Assembly:
         checkpoint = latest(folder)
         if checkpoint is None:
             raise TrainingError(f"{folder.name} has no whole checkpoint; l9 run … --fresh trains it again")
+        steps = read_plain(folder / "result.json").get("steps", checkpoint.progress.step) if (folder / "result.json").is_file() else None
+        if steps not in (None, checkpoint.progress.step):
+            found = f"its last whole checkpoint is of step {checkpoint.progress.step:,} of {steps:,}"
+            raise TrainingError(f"{folder.name}: {found}; l9 run … --fresh trains it again")
         assembly.model.load_state_dict(checkpoint.tensors("model"))
         assembly.model.eval()
     return assembly

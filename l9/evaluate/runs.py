@@ -17,7 +17,13 @@ def run_folders(home: Path) -> list[Path]:
     """Every run and training below `home`, newest first."""
     folder = home / "runs"
     found = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")] if folder.is_dir() else []
-    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return sorted(found, key=_made, reverse=True)
+
+
+def _made(folder: Path) -> int:
+    """When a run began, as the file says that is written first and never again; ns since 1970."""
+    about = [folder / name for name in ("training.json", "run.json") if (folder / name).is_file()]
+    return (about[0] if about else folder).stat().st_mtime_ns
 
 
 def read_plain(path: Path) -> dict[str, Any]:
@@ -68,9 +74,14 @@ def find_run(home: Path, words: str) -> Path:
 
     `latest` is the newest finished run; `RUN/TRAINING` names one training of a run by its recipe name.
     """
+    folder, training = find_training(home, words)
+    return folder if not training else trainings_called(folder, training)[0]
+
+
+def find_training(home: Path, words: str) -> tuple[Path, str]:
+    """As `find_run`, with RUN/TRAINING in two: the run's folder, and the training's name or ""."""
     name, _, training = words.partition("/") if not Path(words).is_dir() else (words, "", "")
-    folder = _find(home, name)
-    return folder if not training else _training_called(folder, training)
+    return _find(home, name), training
 
 
 def _find(home: Path, words: str) -> Path:
@@ -111,11 +122,15 @@ def trainings_of(folder: Path) -> list[Path]:
     return [folder.parent / name for name in read_plain(folder / "run.json")["trainings"]]
 
 
-def _training_called(folder: Path, training: str) -> Path:
-    names = {str(read_plain(path / "training.json")["training"]["name"]): path for path in reversed(trainings_of(folder))}
-    if training not in names:
-        raise UsageError(f"{folder.name} has no training '{training}'; it has {', '.join(n or '(unnamed)' for n in names)}")
-    return names[training]
+def trainings_called(folder: Path, training: str = "") -> list[Path]:
+    """The folders of one training of a run, one a seed; of all its trainings where no name is given."""
+    names = {path: str(read_plain(path / "training.json")["training"]["name"]) for path in trainings_of(folder)}
+    found = [path for path, name in names.items() if training in ("", name)]
+    if not found:
+        raise UsageError(
+            f"{folder.name} has no training '{training}'; it has {', '.join(n or '(unnamed)' for n in dict.fromkeys(names.values()))}"
+        )
+    return found
 
 
 def network_of(folder: Path) -> Path:
@@ -133,9 +148,11 @@ def training_facts(folder: Path) -> dict[str, Any]:
 
 
 def weights_of(folder: Path) -> Path:
-    """The newest safetensors weights of a run's network."""
+    """The safetensors weights of a run's network, of its newest whole checkpoint."""
+    from l9.train.checkpoints import latest
+
     training = network_of(folder)
-    found = sorted((training / "checkpoints").glob("*/model.safetensors"))
-    if not found:
-        raise UsageError(f"{training.name} has no checkpoint left; l9 run … --fresh")
-    return found[-1]
+    found = latest(training)
+    if found is None:
+        raise UsageError(f"{training.name} has no whole checkpoint; l9 run … --fresh")
+    return found.folder / "model.safetensors"

@@ -131,7 +131,7 @@ class MaximumLayer(nn.Module):
         centred_PC = x_PC - mean_C
         covariance_CC = centred_PC.T @ centred_PC / len(x_PC)
         mean_F = self.linear(mean_C)
-        variance_F = ((self.linear.weight @ covariance_CC) * self.linear.weight).sum(dim=1)
+        variance_F = ((self.linear.weight @ covariance_CC) * self.linear.weight).sum(dim=1).clamp_min(0)  # rounding may go below
         running_F.lerp_(mean_F.detach(), MOMENTUM)
         running_variance_F.lerp_(variance_F.detach() * (len(x_PC) / (len(x_PC) - 1)), MOMENTUM)
         self.norm.num_batches_tracked.add_(1)

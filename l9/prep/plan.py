@@ -14,14 +14,17 @@ from typing import Any
 
 from l9.cards import Card
 from l9.config import Prep, build_arguments
-from l9.errors import CardError, RefusedObject, UsageError
+from l9.errors import CardError, RefusedObject, SandboxError, UsageError
 from l9.fingerprint import DigestCache, Json, digest
 from l9.readers.contract import REFUSE, Found
+from l9.sandbox.contract import Limits
 from l9.sandbox.parent import Sandbox
 from l9.stages.contract import columns_of, stage_info
 from l9.store.planned import PlanFacts, PlannedObject, shard_key, shard_number
 
 UNREADABLE = "unreadable"  # stands for the digest of a file that cannot be read; its object will be quarantined
+TOO_LARGE = "too-large"  # likewise of a file that the sandbox will not open: 8 TiB of nothing are a moment's work to make
+LISTING_SECONDS = 3600.0  # a dataset of 50,000 folders on a slow share; the sandbox's own limit is for one object
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,9 @@ def find_objects(card: Card, root: Path, sandbox: Sandbox) -> list[Found]:
         raise UsageError(f"{root}: no such folder; expected the root of '{card.name}'.  l9 prep … --root DIR")
     arguments: dict[str, Json] = {"reader": card.reader, "root": str(root.resolve()), "parameters": card.parameters}
     try:
-        answer = sandbox.call("l9.readers.process:find_objects", arguments)
-    except RefusedObject as refusal:
-        raise CardError(f"card {card.name}: {root}: {refusal}") from refusal
+        answer = sandbox.call("l9.readers.process:find_objects", arguments, wall_seconds=LISTING_SECONDS)
+    except (RefusedObject, SandboxError) as refusal:
+        raise CardError(f"card {card.name}: {root}: {refusal}; expected a folder that '{card.reader}' can list") from refusal
     assert isinstance(answer.value, list)
     found = [Found.from_plain(dict(value)) for value in answer.value if isinstance(value, dict)]
     if not found:
@@ -138,6 +141,8 @@ def _input(path: Path, digests: DigestCache) -> Input:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):  # a pipe or a device would never end
             return Input(UNREADABLE)
+        if about.st_size > Limits().file_bytes:
+            return Input(TOO_LARGE, (about.st_size, about.st_mtime_ns))
         return Input(digests.of(path), (about.st_size, about.st_mtime_ns))
     except OSError:
         return Input(UNREADABLE)

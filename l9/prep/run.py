@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from l9.errors import L9Error
+from l9.errors import L9Error, StoreError
 from l9.fingerprint import DigestCache
 from l9.prep.plan import Plan
 from l9.prep.work import ShardTiming, ShardWork, make_shard, make_shard_remotely, shard_work
@@ -25,7 +25,8 @@ from l9.store.store import Store, shards_folder, standing_store, store_folder, w
 
 INFRASTRUCTURE_RETRIES = 5  # times one shard may lose its worker before the run gives up
 WINDOW = 4  # shards in flight for each worker: enough to keep it busy, few enough that the driver stays small
-WAIT_SECONDS = 5.0  # how long a wait for Ray may take before the person is told that work goes on
+WAIT_SECONDS = 5.0  # of one wait for Ray: a lost worker is seen, and Ctrl-C heard, no later than that
+MARK_SECONDS = 3600.0  # after which what is made already is made young again, so that `l9 store gc` leaves it
 
 
 @dataclasses.dataclass
@@ -60,13 +61,18 @@ def run_plan(
         with Progress(f"prep {plan.card.name}", sum(len(shard.objects) for shard in missing), "objects", to=say) as progress:
             refused = 0
             works = {shard.key: partial(shard_work, plan, shard, shards) for shard in missing}
+            marked = time.monotonic()
             for timing in _made(works, workers, address, sandbox, counts, say):
                 timings.append(timing)
                 facts[timing.key] = read_facts(shards, timing.key)
                 digests.remember(arrow_path(shards, timing.key), facts[timing.key].sha256)
                 refused += timing.quarantined
                 progress.advance(timing.objects, f"{refused} quarantined" if refused else "")
+                if time.monotonic() - marked > MARK_SECONDS:
+                    mark_used(*(sidecar_path(shards, key) for key in facts))
+                    marked = time.monotonic()
     counts.made = len(timings)
+    _assert_there(shards, facts)
     lines = [dataclasses.asdict(timing) for timing in timings] + [{"finished": time.time(), **dataclasses.asdict(counts)}]
     return write_store(home, plan.card.name, plan.facts, facts.values(), lines), counts
 
@@ -84,6 +90,13 @@ def _sound_shards(plan: Plan, shards: Path, digests: DigestCache, say: Say) -> d
     for key in (key for key, facts in done.items() if found[key] != facts.sha256):
         say(f"shard {key[:12]} is not what was written (its sha256 differs); it is made again")
     return {key: facts for key, facts in done.items() if found[key] == facts.sha256}
+
+
+def _assert_there(shards: Path, facts: Mapping[str, ShardFacts]) -> None:
+    """StoreError where a shard is not there any more, or is another: no manifest may name it."""
+    gone = [key for key in facts if (found := shard_done(shards, key)) is None or found.sha256 != facts[key].sha256]
+    if gone:
+        raise StoreError(f"{arrow_path(shards, gone[0])}: removed or made again since, with {len(gone) - 1} more; the same l9 prep goes on")
 
 
 Works = Mapping[str, Callable[[], ShardWork]]

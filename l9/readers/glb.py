@@ -20,6 +20,7 @@ from l9.readers.materials import outside_notes
 MAX_PARTS = 50_000  # primitives of all nodes; each takes about 60 microseconds
 MAX_CORNERS = 10_000_000  # vertices, or corners of triangles, of all parts together: about 1 GB while they are joined
 POINTS, LINES, TRIANGLES, STRIP, FAN = 0, (1, 2, 3), 4, 5, 6
+INSTANCES = "EXT_mesh_gpu_instancing"
 Part = tuple[Float[ndarray, "v 3"], Int[ndarray, "f 3"]]
 
 
@@ -52,7 +53,21 @@ def read_glb(stream: BinaryIO, up: Axis) -> Mesh:
 def _notes(document: Document, left_out: int) -> tuple[str, ...]:
     addresses = [image["uri"] for image in document.items("images", dict) if isinstance(image.get("uri"), str)]
     outside = outside_notes(address for address in addresses if not address.startswith("data:"))
-    return ((f"{left_out:,} parts of points or lines left out",) if left_out else ()) + outside
+    return ((f"{left_out:,} parts of points or lines left out",) if left_out else ()) + _posed(document) + outside
+
+
+def _posed(document: Document) -> tuple[str, ...]:
+    """What would move or repeat the triangles where it is shown, and is left alone here."""
+    nodes, meshes = document.items("nodes", dict), document.items("meshes", dict)
+    skins = sum("skin" in node for node in nodes)
+    blended = sum(bool(mesh.get("weights")) for mesh in meshes) + sum(bool(node.get("weights")) for node in nodes)
+    repeated = sum(INSTANCES in node["extensions"] for node in nodes if isinstance(node.get("extensions"), dict))
+    found = [
+        (skins, "skins left alone: as the node stands"),
+        (blended, "blended shapes left alone"),
+        (repeated, "nodes shown once, not in each of their places"),
+    ]
+    return tuple(f"{count:,} {what}" for count, what in found if count)
 
 
 def _placed_meshes(document: Document) -> Iterator[tuple[dict[str, Any], Float[ndarray, "4 4"]]]:

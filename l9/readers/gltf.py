@@ -21,7 +21,7 @@ MAX_VALUES = 30_000_000  # values of one accessor that has no bytes of its own
 DTYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 JSON_CHUNK, BINARY_CHUNK = 0x4E4F534A, 0x004E4942
-COMPRESSED = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_meshopt_compression", "EXT_mesh_gpu_instancing")
+HARMLESS = ("KHR_materials_", "KHR_texture_", "EXT_texture_", "KHR_lights_", "KHR_mesh_quantization")  # the same triangles without them
 Kind = type | UnionType
 
 
@@ -43,7 +43,7 @@ class Document:
             raise wrong("its JSON is no object")
         self._tree: dict[str, Any] = tree
         self._buffers: dict[int, bytes] = {}
-        if needed := [name for name in COMPRESSED if name in self.items("extensionsRequired", str)]:
+        if needed := [name for name in self.items("extensionsRequired", str) if not name.startswith(HARMLESS)]:
             raise wrong(f"it needs the extension {needed[0]}, which l9 does not read; export it without")
 
     def items(self, name: str, kind: Kind) -> list[Any]:
@@ -59,8 +59,10 @@ class Document:
         return found
 
     def scene(self) -> dict[str, Any]:
-        """The scene that is shown first; empty where there is none."""
-        return self.item("scenes", self._tree.get("scene", 0)) if self._tree.get("scenes") else {}
+        """The scene that is shown first."""
+        if not self._tree.get("scenes"):
+            raise RefusedObject("no-faces", "it has no scene, and so shows nothing")
+        return self.item("scenes", self._tree.get("scene", 0))
 
     def array(self, number: Any) -> ndarray:
         """An accessor as (count, width), in its own dtype, or float64 in [-1, 1] where it is normalised."""
@@ -84,6 +86,8 @@ class Document:
         if not isinstance(sparse, dict) or not all(isinstance(sparse.get(part), dict) for part in ("indices", "values")):
             raise wrong(f"{name}: sparse is no object of indices and values")
         count, indices = count_of(sparse, "count", name), sparse["indices"]
+        if count > len(values):
+            raise wrong(f"{name}: {count:,} sparse rows of {len(values):,}")
         if not is_count(indices.get("componentType")) or indices["componentType"] not in (5121, 5123, 5125):
             raise wrong(f"{name}: sparse indices are no whole numbers")
         dtype = np.dtype(DTYPES[indices["componentType"]])

@@ -23,7 +23,7 @@ from l9.readers.polygons import Polygons
 
 VERTEX = re.compile(rb"^[ \t]*v[ \t]+(.*)$", re.MULTILINE)
 FACE = re.compile(rb"^[ \t]*f[ \t]+(.*)$", re.MULTILINE)
-COMMENT = re.compile(rb"#.*$", re.MULTILINE)
+COMMENT = re.compile(rb"#[^\r\n]*")
 BLOCK = 1 << 16  # lines whose words are held at once: words take ten times the bytes of the numbers they become
 AFTER_SLASH = re.compile(rb"/\S*")  # texture and normal numbers of a corner
 
@@ -34,14 +34,16 @@ def read_obj(stream: BinaryIO, up: Axis) -> Mesh:
     raises  RefusedObject `empty-file`, `line-too-long`, `unreadable` (with the line), `no-faces`, `index-out-of-range`, `not-finite`
             or `no-area`
     """
-    data = plain_text(read_whole(stream).replace(b"\\\r\n", b" ").replace(b"\\\n", b" "))
-    if b"#" in data:
+    data = read_whole(stream)
+    if b"#" in data:  # before lines are joined: a comment may end in a folder's backslash
         data = COMMENT.sub(b"", data)
+    data = plain_text(data.replace(b"\\\r\n", b" ").replace(b"\\\n", b" "))
     vertex_lines, face_lines = VERTEX.findall(data), FACE.findall(data)
     if not face_lines:
         raise RefusedObject("no-faces", f"{len(vertex_lines):,} vertices, 0 faces")
     polygons = _polygons(face_lines, data).within(len(vertex_lines), first=1)
-    return checked_mesh(Mesh(_vertices(vertex_lines), polygons.triangles(), up, polygons.notes() + library_notes(data)))
+    vertices = _vertices(vertex_lines)
+    return checked_mesh(Mesh(vertices, polygons.triangles(), up, polygons.notes(vertices) + library_notes(data)))
 
 
 def _vertices(lines: list[bytes]) -> Float[ndarray, "v 3"]:

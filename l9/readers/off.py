@@ -37,7 +37,7 @@ def read_off(stream: BinaryIO, up: Axis) -> Mesh:
     except (ValueError, OverflowError) as error:
         raise RefusedObject("unreadable", f"a line that is not made of numbers ({error})") from error
     polygons = polygons.within(vertex_count, first=0)
-    return checked_mesh(Mesh(flat.reshape(-1, 3), polygons.triangles(), up, polygons.notes()))
+    return checked_mesh(Mesh(flat.reshape(-1, 3), polygons.triangles(), up, polygons.notes(flat.reshape(-1, 3))))
 
 
 def _counts(lines: list[bytes]) -> tuple[int, int]:

@@ -44,7 +44,7 @@ def read_ply(stream: BinaryIO, up: Axis) -> Mesh:
         raise RefusedObject("no-faces", f"{0 if vertices is None else len(vertices):,} vertices, and no lists of their numbers")
     polygons = polygons.within(len(vertices), first=0)
     textures = [found.group(1) for comment in header.comments if (found := TEXTURE.fullmatch(comment))]
-    return checked_mesh(Mesh(vertices, polygons.triangles(), up, polygons.notes() + outside_notes(textures)))
+    return checked_mesh(Mesh(vertices, polygons.triangles(), up, polygons.notes(vertices) + outside_notes(textures)))
 
 
 def _places(element: Element) -> list[int]:
@@ -207,7 +207,7 @@ def _uneven_lists(place: _Place, element: Element, wanted: int | None) -> Polygo
                     counts.append(length)
                 at += length * size
             at += tail
-    except struct.error:
+    except (struct.error, OverflowError):  # a place beyond the end, or beyond what a place can be
         at = len(data) + 1
     place.need(at - place.at, element)
     if wanted is None:

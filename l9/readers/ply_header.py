@@ -11,7 +11,7 @@ import numpy as np
 from l9.errors import RefusedObject
 
 HEADER_BYTES = 64 << 10  # within which a header must end; the longest have about 2 KB
-END = re.compile(rb"^end_header[ \t]*(\r\n|\n|\r)", re.MULTILINE)
+END = re.compile(rb"(?:^|\r)end_header[ \t]*(\r\n|\n|\r)", re.MULTILINE)
 TYPES = {
     "char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4", "float": "f4", "double": "f8",
     "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4", "float32": "f4", "float64": "f8",

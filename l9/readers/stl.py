@@ -17,6 +17,7 @@ HEADER_BYTES = 84  # 80 of anything, then the count of triangles
 TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 FACET = re.compile(rb"^[ \t]*facet\b", re.MULTILINE | re.IGNORECASE)
 CORNER = re.compile(rb"^[ \t]*vertex[ \t]+(.*)$", re.MULTILINE | re.IGNORECASE)
+START = re.compile(rb"^[ \t]*solid\b", re.MULTILINE | re.IGNORECASE)
 END = re.compile(rb"^[ \t]*endsolid\b", re.MULTILINE | re.IGNORECASE)
 
 
@@ -50,8 +51,9 @@ def _binary_size(data: bytes) -> int:
 
 def _text_corners(text: bytes) -> np.ndarray:
     lines, facets = CORNER.findall(text), len(FACET.findall(text))
-    if not END.search(text):
-        raise RefusedObject("truncated", f"{facets:,} facets and no endsolid")
+    begun, ended = len(START.findall(text)), len(END.findall(text))
+    if ended < max(1, begun):
+        raise RefusedObject("truncated", f"{facets:,} facets of {begun:,} solids, {ended:,} of which end")
     if len(lines) != 3 * facets:
         raise RefusedObject("unreadable", f"{facets:,} facets with {len(lines):,} vertices; expected 3 each")
     try:

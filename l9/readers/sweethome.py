@@ -19,9 +19,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from l9.errors import RefusedObject
-from l9.geometry.mesh import Axis, Mesh
+from l9.geometry.mesh import Axis, Mesh, checked_mesh
 from l9.readers.contract import Found
-from l9.readers.files import files_below
+from l9.readers.files import files_below, printable
 from l9.readers.meshes import read_mesh
 from l9.readers.properties import parse_properties
 
@@ -42,6 +42,8 @@ def find(root: Path) -> Iterator[Found]:
     raises  UsageError where the root is no folder; RefusedObject `unreadable` or `too-large` naming the archive
     """
     for path in files_below(root, (".sh3f", ".jar")):
+        if not (root / path).is_file():  # opening a pipe would wait for ever
+            raise RefusedObject("unreadable", f"{printable(str(path))}: no regular file")
         with (root / path).open("rb") as stream:
             yield from listed_models(stream, path)
 
@@ -58,7 +60,7 @@ def read(files: Sequence[BinaryIO], found: Found, up: Axis) -> Mesh:
         data = _member(archive, name, MEMBER_BYTES)
     mesh = read_mesh(io.BytesIO(data), PurePosixPath(name).suffix.lower(), up)
     turned = mesh.vertices @ np.array(found.facts.get("rotation", np.eye(3)), np.float64).reshape(3, 3).T
-    return mesh.moved(_sized(turned, turned[mesh.faces.reshape(-1)], np.array(found.facts["size"], np.float64)))
+    return checked_mesh(mesh.moved(_sized(turned, turned[mesh.faces.reshape(-1)], np.array(found.facts["size"], np.float64))))
 
 
 def listed_models(stream: BinaryIO, path: PurePosixPath) -> list[Found]:
@@ -95,7 +97,7 @@ def _models(path: PurePosixPath, catalog: dict[str, str]) -> Iterator[Found]:
             continue
         own = catalog.get(f"id#{number}", "").rpartition("#")[2] or PurePosixPath(member).stem
         identity = f"{_hyphened(path.stem)}-{_hyphened(own)}"
-        yield Found(id=identity, files=(str(path),), member=member, facts=_facts(catalog, number))
+        yield Found(id=identity, files=(str(path),), member=printable(member), facts=_facts(catalog, number))
 
 
 def _hyphened(text: str) -> str:
@@ -103,8 +105,10 @@ def _hyphened(text: str) -> str:
 
 
 def _facts(catalog: dict[str, str], number: int) -> dict[str, Any]:
-    facts: dict[str, Any] = {"name": catalog.get(f"name#{number}", "")}
+    facts: dict[str, Any] = {"name": printable(catalog.get(f"name#{number}", ""))}
     try:
+        if not catalog[f"model#{number}"].isprintable():
+            raise ValueError("its file's name cannot be printed")
         size = [float(catalog[f"{side}#{number}"]) / 100 for side in ("width", "height", "depth")]  # cm
         if not all(0 < side <= SIZE_METRES for side in size):
             raise ValueError(f"size {size} metres")
@@ -122,7 +126,7 @@ def _rotation(text: str) -> list[float]:
     if len(values) != 9 or not all(map(math.isfinite, values)):
         raise ValueError(f"modelRotation has {len(values)} values; expected 9 finite numbers")
     matrix = np.array(values).reshape(3, 3)
-    if not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-3):
+    if not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-3) or np.linalg.det(matrix) < 0:
         raise ValueError("modelRotation is no rotation")
     return values
 
@@ -154,6 +158,8 @@ def _sized(vertices: Float[ndarray, "v 3"], used: Float[ndarray, "c 3"], size: F
     """Vertices scaled so that those in use fill `size`; a flat side stays flat."""
     low, high = used.min(axis=0), used.max(axis=0)
     extent = high - low
-    scale = np.divide(size, extent, out=np.ones(3), where=extent > 0)
+    with np.errstate(over="ignore"):  # what a side of 1e-310 gives is refused with its vertices
+        scale = np.divide(size, extent, out=np.ones(3), where=extent > 0)
     ground = np.array([(low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2])
-    return (vertices - ground) * scale
+    with np.errstate(invalid="ignore"):
+        return (vertices - ground) * scale

@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from l9.errors import L9Error, RefusedObject, SandboxError, UsageError
 from l9.fingerprint import Json
+from l9.readers.files import printable
 from l9.sandbox import wire
 from l9.sandbox.child import DETAIL, MAX_DESCRIPTORS, memory_of
 from l9.sandbox.contract import Answer, Limits
@@ -71,9 +72,10 @@ class Sandbox:
         """The child's process id; None where none runs."""
         return None if self._child is None else self._child.process.pid
 
-    def call(self, target: str, arguments: dict[str, Json], files: Sequence[Path] = ()) -> Answer:
+    def call(self, target: str, arguments: dict[str, Json], files: Sequence[Path] = (), *, wall_seconds: float | None = None) -> Answer:
         """Run `module:function` on files opened here, read-only; a broken limit or a death is tried once more in a fresh child.
 
+        wall_seconds  instead of the limit's, for a call that is about more than one object
         raises  RefusedObject  as the function raised it; `failed` for its other exceptions; `missing-file`, `not-a-file`,
                                `too-large` or `too-many-files` before anything is opened
                 UsageError     as the function raised it
@@ -81,19 +83,21 @@ class Sandbox:
                 L9Error        where no object is to blame: the child does not start, a package is missing, a disk is full or gone
         """
         with opened(files, self.limits) as descriptors:
+            request: dict[str, Json] = {"target": target, "arguments": arguments}
+            seconds = self.limits.wall_seconds if wall_seconds is None else wall_seconds
             try:
-                return self._call_once(target, arguments, descriptors)
+                return self._call_once(request, descriptors, seconds)
             except SandboxError:
-                return self._call_once(target, arguments, descriptors)
+                return self._call_once(request, descriptors, seconds)
 
-    def _call_once(self, target: str, arguments: dict[str, Json], descriptors: Sequence[int]) -> Answer:
+    def _call_once(self, request: dict[str, Json], descriptors: Sequence[int], seconds: float) -> Answer:
         for descriptor in descriptors:  # the child shares our place in the file
             os.lseek(descriptor, 0, os.SEEK_SET)
         try:
             if self._child is None or self._child.process.poll() is not None:
                 self.close()
                 self._child = _Child(self.limits, self._imports, self._path)
-            answer = self._child.ask({"target": target, "arguments": arguments}, descriptors)
+            answer = self._child.ask(request, descriptors, seconds)
         except SandboxError:
             self.deaths += 1
             self.close()
@@ -157,20 +161,20 @@ class _Child:
             raise L9Error("the sandbox did not start: an answer that is none")
         return int(body["resident"])
 
-    def ask(self, request: dict[str, Json], descriptors: Sequence[int]) -> Answer:
+    def ask(self, request: dict[str, Json], descriptors: Sequence[int], seconds: float) -> Answer:
         """The answer to one request, or the error it stands for."""
-        body, buffers = self._exchange(request, descriptors, self._limits.wall_seconds)
+        body, buffers = self._exchange(request, descriptors, seconds)
         said = body if isinstance(body, dict) else {}
         status, reason, detail = (said.get(name) for name in ("status", "reason", "detail"))
         if status == "done" and "value" in said:
             return Answer(said["value"], buffers)
         if status == "refused" and isinstance(reason, str) and isinstance(detail, str) and REASON.fullmatch(reason):
-            raise RefusedObject(reason, " ".join(detail.split())[:DETAIL])
+            raise RefusedObject(reason, _one_line(detail, DETAIL))
         if status == "usage" and isinstance(detail, str):
-            raise UsageError(" ".join(detail.split())[: 2 * DETAIL])
+            raise UsageError(_one_line(detail, 2 * DETAIL))
         if status == "fault" and isinstance(detail, str):
             where = f"{request['target']} cannot work on this machine"
-            raise L9Error(f"{where}: {' '.join(detail.split())[:DETAIL]}; mend that, then run the command again")
+            raise L9Error(f"{where}: {_one_line(detail, DETAIL)}; mend that, then run the command again")
         if status == "memory-limit":
             raise SandboxError("memory-limit", f"more than {self._limits.memory_bytes >> 20:,} MiB")
         raise SandboxError("died", "an answer that is none")
@@ -209,7 +213,7 @@ class _Child:
         self._words.seek(max(0, end - TAIL_BYTES))
         lines = self._words.read().decode("utf-8", "replace").split("\n")
         said = [line.strip() for line in lines if line.strip()]
-        return re.sub(r"0x[0-9a-fA-F]{4,}", "0x...", said[-1])[:200] if said else ""
+        return _one_line(re.sub(r"0x[0-9a-fA-F]{4,}", "0x...", said[-1]), 200) if said else ""
 
     def grown(self) -> int:
         """Resident bytes above those after the imports; 0 once the child is gone."""
@@ -225,6 +229,11 @@ class _Child:
         self.process.wait()
         self._words.close()
         self._folder.cleanup()
+
+
+def _one_line(text: str, longest: int) -> str:
+    """What the child said, as it can be stored and shown: it quotes foreign bytes, and terminals obey some of them."""
+    return printable(" ".join(text.split()))[:longest]
 
 
 @contextlib.contextmanager

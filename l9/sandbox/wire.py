@@ -116,8 +116,15 @@ def _buffers(connection: socket.socket, described: list[dict[str, Any]], max_byt
         if left < 0:
             raise WireError(f"buffers of more than {max_bytes:,} bytes")
         raw = _exactly(connection, size, deadline)
-        buffers.append(bytes(raw) if dtype is None else np.frombuffer(raw, dtype).reshape(shape))
+        buffers.append(bytes(raw) if dtype is None else _shaped(np.frombuffer(raw, dtype), shape))
     return buffers
+
+
+def _shaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return values.reshape(shape)
+    except (ValueError, OverflowError) as error:  # 0 x 10^30 values are no bytes, and no shape that numpy has
+        raise WireError(f"a buffer of shape {str(shape)[:100]}") from error
 
 
 def _earlier(buffers: list[Buffer], number: Any) -> Buffer:

@@ -16,6 +16,7 @@ from l9.store.cells import RaggedView, columns_in, compression_in, view_of
 from l9.store.columns import Cell, Column, Row
 from l9.store.facts import REBUILD, arrow_path, mark_undone, read_facts
 
+MADE_AGAIN = f"was made again with other rows since; {REBUILD}"
 KEPT_BATCHES = 16  # unpacked batches of a compressed shard kept in memory, about 1 MiB each; mapped ones cost nothing
 
 Views = dict[str, ndarray | RaggedView | pa.Array]
@@ -68,7 +69,7 @@ class Shard:
         """
         facts = read_facts(folder, key)
         if sha256 is not None and facts.sha256 != sha256:
-            raise StoreError(f"{arrow_path(folder, key)}: was made again with other rows since; {REBUILD}")
+            raise StoreError(f"{arrow_path(folder, key)}: {MADE_AGAIN}")
         path = arrow_path(folder, key)
         if path.exists() and path.stat().st_size != facts.bytes:
             raise StoreError(f"{path}: {path.stat().st_size:,} bytes, its sidecar says {facts.bytes:,}; {REBUILD}")
@@ -152,13 +153,16 @@ def _sound(reader: pa.RecordBatchFileReader, number: int) -> pa.RecordBatch:
 
 
 def verify(folder: Path, key: str, sha256: str | None = None) -> None:
-    """Read every byte of a shard: StoreError unless its sha256 is the one given (default: the one its sidecar states).
+    """Read every byte of a shard: StoreError unless its sha256 is what its sidecar states and, where given, `sha256`.
 
     A shard that changed is no longer done, so that the next prep makes it again.
     """
     path = arrow_path(folder, key)
     if not path.exists():
         raise StoreError(f"{path}: missing; {REBUILD}")
-    if file_digest(path) != (sha256 or read_facts(folder, key).sha256):
+    stated = read_facts(folder, key).sha256
+    if file_digest(path) != stated:
         mark_undone(folder, key)
         raise DamagedShard(f"{path}: changed since it was written (its sha256 differs); {REBUILD}")
+    if sha256 not in (None, stated):
+        raise StoreError(f"{path}: {MADE_AGAIN}")

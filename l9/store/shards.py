@@ -6,8 +6,10 @@ Any Arrow reader opens one; the columns' shapes, units and axes are in the field
 """
 
 import contextlib
+import fcntl
 import hashlib
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -103,11 +105,24 @@ class _HashedSink:
         self.stream.flush()
 
 
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """So that no other writer's file comes under this one's sidecar; on a share without locks, no more than likely."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class ShardWriter:
     """Writes one shard; as a context manager it closes when the block ends well, else removes what it wrote.
 
     Objects come in any order: the file holds them in ascending order of id, so the bytes do not depend on it. Ascending order is
-    streamed; another order costs one rewrite at the end. Two writers of one key at once are safe: equal bytes, renamed into place.
+    streamed; another order costs one rewrite at the end. Of two writers of one key at once the later one's file and sidecar stay, both:
+    equal bytes, unless a limit refused an object to one of them alone.
     """
 
     def __init__(self, folder: Path, key: str, columns: Sequence[Column], compression: Compression = "none") -> None:
@@ -206,8 +221,9 @@ class ShardWriter:
             items={name: [count for number in order for count in counts[number]] for name, counts in self._items.items()},
             notes=self._notes,
         )
-        publish(self._file.temporary, self._file.final)
-        write_facts(self.folder, facts)
+        with _alone_in(self.folder):
+            publish(self._file.temporary, self._file.final)
+            write_facts(self.folder, facts)
         return facts
 
     def _rewrite(self) -> tuple[str, int]:

@@ -134,11 +134,14 @@ class Store:
             yield json.loads(line)
 
     def verify(self) -> None:
-        """Read every byte of the store; StoreError names the file that changed."""
+        """Read every byte of the store, and open its shards; StoreError names the file that changed."""
         self.part("index")
         self.part("quarantine")
         for line in self.manifest["shards"]:
             verify_shard(self.shards_folder, line["key"], line["sha256"])
+        for shard in self.shards:
+            if len(shard) and tuple(shard.columns.values()) != self.columns:
+                raise StoreError(f"{shard.path}: its columns are not those of {self.path / 'manifest.json'}; {REMAKE}")
 
     def part(self, part: Literal["index", "quarantine"]) -> bytes:
         """The bytes of one of its two files; StoreError where they are not those the manifest names."""
@@ -225,6 +228,14 @@ MANIFEST_FIELDS = {
 }  # fmt: skip
 
 
+COUNTS = ("planned", "done", "quarantined", "rows")
+SHARD_FIELDS = {"key": str, "sha256": str, "rows": int, "bytes": int}
+
+
+def _holds(line: Any, fields: Mapping[str, type]) -> bool:
+    return isinstance(line, dict) and all(type(line.get(name)) is kind for name, kind in fields.items())
+
+
 def _checked_manifest(path: Path, text: bytes) -> dict[str, Any]:
     where = path / "manifest.json"
     try:
@@ -235,9 +246,11 @@ def _checked_manifest(path: Path, text: bytes) -> dict[str, Any]:
     if version not in READABLE:
         raise StoreError(f"{where}: format version {version}, this l9 reads {' and '.join(map(str, READABLE))}; {REMAKE}")
     wrong = [name for name, kind in MANIFEST_FIELDS.items() if not isinstance(manifest.get(name), kind)]
-    lines = [*manifest.get("shards", ()), manifest.get("index"), manifest.get("quarantine")]
-    if wrong or not all(isinstance(line, dict) and isinstance(line.get("sha256"), str) for line in lines):
-        raise StoreError(f"{where}: {', '.join(wrong) or 'a sha256'} is missing or of another type; {REMAKE}")
+    wrong = wrong or [name for name in COUNTS if type(manifest["counts"].get(name)) is not int]
+    wrong = wrong or [name for name in ("index", "quarantine") if not _holds(manifest[name], {"sha256": str})]
+    wrong = wrong or [name for name in ("shards",) if not all(_holds(line, SHARD_FIELDS) for line in manifest[name])]
+    if wrong:
+        raise StoreError(f"{where}: {', '.join(wrong)}: missing or of another type; {REMAKE}")
     return dict(manifest)
 
 

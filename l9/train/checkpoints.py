@@ -10,6 +10,7 @@ A folder is written under a temporary name, flushed, and renamed; the newest two
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -67,7 +68,10 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 def write_checkpoint(
     run_dir: Path, progress: Progress, model: nn.Module, movers: Mapping[str, Mover], task: Task, precision: str = "float32"
 ) -> Path:
-    """Write the checkpoint of a finished step, flushed to the disk, and remove all but the newest two."""
+    """Write the checkpoint of a finished step, flushed to the disk, and remove all but the newest two.
+
+    Those of later steps go as well: training came here from an earlier one, so `latest` had passed them over.
+    """
     final = _parent(run_dir) / f"{progress.step:08d}"
     tensors = {"model": model.state_dict(), "optimizer": optimizer_tensors(movers), "buffers": task.buffers()}
     temporary = temporary_name(final)
@@ -86,7 +90,7 @@ def write_checkpoint(
         _put_in_place(temporary, final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    _prune(final.parent)
+    _prune(final.parent, progress.step)
     return final
 
 
@@ -110,16 +114,17 @@ def _put_in_place(temporary: Path, final: Path) -> None:
     publish(temporary, final)
 
 
-def _prune(parent: Path) -> None:
+def _prune(parent: Path, newest: int) -> None:
     steps = _steps(parent)
-    for folder in [*(parent / f"{step:08d}" for step in steps[:-KEPT]), *parent.glob(f"{TEMPORARY}*")]:
+    kept = [step for step in steps if step <= newest][-KEPT:]
+    for folder in [*(parent / f"{step:08d}" for step in steps if step not in kept), *parent.glob(f"{TEMPORARY}*")]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _steps(parent: Path) -> list[int]:
     if not parent.is_dir():
         return []
-    return sorted(int(path.name) for path in parent.iterdir() if path.name.isdigit() and len(path.name) == 8)
+    return sorted(int(path.name) for path in parent.iterdir() if re.fullmatch("[0-9]{8,}", path.name))
 
 
 def latest(run_dir: Path) -> Checkpoint | None:

@@ -144,10 +144,18 @@ REFUSED = {
     "later-corners-binary.ply": (UINT_LISTS + struct.pack("<I3iI", 3, 0, 1, 2, 2 * BILLION) + bytes(8), "truncated"),
     "negative-corners.ply": (INT_LISTS + struct.pack("<i3i2i", 3, 0, 1, 2, -9, 0), "unreadable"),
     "rows-beyond-64-bits.ply": (ply_header("ascii", 10**30), "unreadable"),
+    "corners-beyond-64-bits.ply": (
+        ply_header("binary_little_endian", faces=2, corners="uint64 int vertex_indices") + bytes(48)
+        + struct.pack("<Q3iQ3i", 3, 0, 1, 2, (1 << 64) - 1, 0, 1, 2), "truncated",
+    ),
     "triangles.stl": (binary_stl(count=0xFFFFFFFF), "truncated"),
+    "second-solid-cut.stl": (text_stl() + text_stl()[: text_stl().rindex(b"facet")], "truncated"),
     "less-triangles.stl": (binary_stl(count=1), "unreadable"),
     "count.glb": (accessor(count=BILLION), "truncated"),
     "count-of-zeros.glb": (scene(accessors=[{"componentType": 5126, "count": BILLION, "type": "VEC3"}, ACCESSORS[1]]), "too-large"),
+    "more-sparse-rows-than-rows.glb": (
+        accessor(sparse={"count": 5, "indices": {"bufferView": 1, "componentType": 5121}, "values": {"bufferView": 0}}), "unreadable",
+    ),
     "negative-count.glb": (accessor(count=-1), "unreadable"),
     "fraction-count.glb": (accessor(count=1.5), "unreadable"),
     "offset.glb": (accessor(byteOffset=1 << 62), "truncated"),
@@ -190,6 +198,12 @@ REFUSED = {
     "path-uri.glb": (scene(buffers=[{"uri": "../../secret.bin", "byteLength": 72}]), "unreadable"),
     "broken-data-uri.glb": (scene(buffers=[{"uri": "data:a/b;base64,!!!", "byteLength": 72}]), "unreadable"),
     "draco.glb": (scene(extensionsRequired=["KHR_draco_mesh_compression"]), "unreadable"),
+    "unknown-extension.glb": (scene(extensionsRequired=["ACME_folded_surface"]), "unreadable"),
+    # words that nobody should store or show as they are
+    "half-a-character.glb": (accessor(type="\ud800"), "unreadable"),
+    "escapes.glb": (accessor(type="\x1b[31m"), "unreadable"),
+    "escapes.obj": (V_LINES + b"f \x1b]0;title\x07 \x1b[2J 3\n", "unreadable"),
+    "escapes.ply": (PLY.replace(b"element face", b"\x1b[2J face"), "unreadable"),
 }  # fmt: skip
 
 LONG = {  # 40 MB on one line, made where they are written
@@ -223,6 +237,7 @@ THROUGH = {
     "bom.obj": (b"\xef\xbb\xbf" + OBJ, VERTICES, FACES),
     "relative.obj": (V_LINES + b"f -4 -2 -3\nf -4 -3 -1\nf -4 -1 -2\nf -3 -2 -1\n", VERTICES, FACES),
     "comments.obj": (b"# v 9 9 9\n" + OBJ.replace(b"\n", b" # f 1 1 1\n"), VERTICES, FACES),
+    "comment-with-a-folder.obj": (b"# saved to C:\\models\\\n" + OBJ, VERTICES, FACES),
     "missing-material.obj": (b"mtllib absent.mtl\nusemtl wood\n" + OBJ, VERTICES, FACES),
     "quad.obj": (b"".join(b"v " + row + b"\n" for row in SQUARE.splitlines()) + b"f 1 2 4 3\n", SQUARE_V, FAN),
     "far.obj": (lines_of(VERTICES + 1e6) + FACE_LINES, VERTICES + 1e6, FACES),
@@ -233,6 +248,7 @@ THROUGH = {
     "quad.off": (b"OFF # a square\n4 1 0\n" + SQUARE + b"4 0 1 3 2 255 0 0\n", SQUARE_V, FAN),
     "plain.ply": (PLY, VERTICES, FACES),
     "crlf.ply": (PLY.replace(b"\n", b"\r\n"), VERTICES, FACES),
+    "cr.ply": (PLY.replace(b"\n", b"\r"), VERTICES, FACES),
     "quad.ply": (ply_header("ascii", faces=1) + SQUARE + b"4 0 1 3 2\n", SQUARE_V, FAN),
     "coloured.ply": (COLOURED + ROWS.replace(b"\n", b" 7\n") + PLY[PLY.index(b"3 0 2 1") :], VERTICES, FACES),
     "little.ply": (binary_ply("<"), VERTICES, FACES),
@@ -284,6 +300,12 @@ def test_a_sound_file_comes_through_exactly(attacked, name):
     found_vertices, found_faces = meshes[f"sound/{name}"]
     np.testing.assert_array_equal(found_faces, faces)
     np.testing.assert_array_equal(found_vertices, vertices)
+
+
+def test_what_a_refusal_says_can_be_stored_and_shown(attacked):
+    details = {line["id"]: line["detail"] for line in attacked[0].quarantine()}
+    assert all(detail.isprintable() for detail in details.values())
+    assert r"\ud800" in details["hostile/half-a-character.glb"] and r"\x1b" in details["hostile/escapes.obj"]
 
 
 def test_every_file_is_counted(attacked):

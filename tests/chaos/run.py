@@ -36,6 +36,8 @@ def main() -> int:
         world.build()
     with ray_kills.ground() as place:
         cases = [case for case in _cases(world, place, words.seed, short=words.short) if words.only in case.name]
+        if not cases:
+            raise SystemExit(f"no case's name holds '{words.only}'")
         waiting = [case for case in cases if not tally.well(case.name)]
         say(f"{len(cases)} cases, {len(cases) - len(waiting)} of them done before; seed {words.seed}")
         for number, case in enumerate(waiting, 1):

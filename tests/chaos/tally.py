@@ -84,9 +84,10 @@ class Tally:
 
 
 def code_digest() -> str:
-    """sha256 over every line of l9 and of these tests."""
+    """sha256 over every line of l9, of these tests and of what the tests share."""
     state = hashlib.sha256()
-    for top in (Path(l9.errors.__file__).parent, Path(chaos.world.__file__).parent):
-        for path in sorted(top.rglob("*.py")):
+    package, tests = Path(l9.errors.__file__).parent, Path(chaos.world.__file__).parent.parent
+    for top, files in ((package, package.rglob("*.py")), (tests, [*tests.glob("*.py"), *tests.glob("chaos/*.py")])):
+        for path in sorted(files):
             state.update(f"{path.relative_to(top)}\0".encode() + path.read_bytes())
     return state.hexdigest()
