@@ -87,6 +87,10 @@ class Card:
         rule = self.classes[class_set]
         if isinstance(rule, list):
             return tuple(rule)
+        if not self.label_rows:
+            raise CardError(
+                f"card {self.name}: classes.{class_set} counts the rows of a labels file; expected `labels`, or a list of classes"
+            )
         counts: dict[str, int] = {}
         for row in self.label_rows.values():
             counts[row["class"]] = counts.get(row["class"], 0) + 1
@@ -107,7 +111,8 @@ def load_card(name: str) -> Card:
     path = Path(name) if name.endswith(".yaml") else shipped("datasets", ".yaml").get(name)
     if path is None:
         near = difflib.get_close_matches(name, card_names(), 3) or card_names()
-        raise CardError(f"no card '{name}'; known: {', '.join(near)}.  l9 data list")
+        known = f"known: {', '.join(near)}.  l9 data list" if near else "none is here; expected datasets/*.yaml.  See docs/add-a-dataset.md"
+        raise CardError(f"no card '{name}'; {known}")
     try:
         text = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:

@@ -85,7 +85,7 @@ def test_runs_are_listed_and_found(toys):
         find_run(options.home, "toys-")
     with pytest.raises(UsageError, match="near: toys"):
         find_run(options.home, "toyss")
-    with pytest.raises(UsageError, match="it has forest, voxnet"):
+    with pytest.raises(UsageError, match="it has voxnet, forest"):
         find_run(options.home, "latest/pointnet")
 
 

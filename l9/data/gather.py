@@ -177,6 +177,7 @@ def _common_columns(samples: Samples, names: Sequence[str]) -> list[Column]:
             other = store.column(column.name)
             if (other.dtype, other.shape, other.kind) != (column.dtype, column.shape, column.kind):
                 raise UsageError(
-                    f"column {column.name} is {column.dtype} {column.shape} in one set, {other.dtype} {other.shape} in store {store.id}"
+                    f"column {column.name} is {column.kind} {column.dtype} {column.shape} in one set, "
+                    f"{other.kind} {other.dtype} {other.shape} in store {store.id}"
                 )
     return columns

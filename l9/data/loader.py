@@ -85,8 +85,10 @@ class Loader:
         else:
             raise UsageError("an epoch needs a batch or elements; this loader reads in sequence only")
         if not found:
-            wanted = f"batch of {self._batch}" if self._batch else f"batch of {self._elements} elements"
-            raise TrainingError(f"{len(order)} samples do not fill one {wanted}; give a smaller one: --set trainings.*.schedule.batch=N")
+            wanted, name = (f"{self._elements} elements", "elements") if self._elements else (str(self._batch), "batch")
+            raise TrainingError(
+                f"{len(order)} samples do not fill one batch of {wanted}; give a smaller one: --set trainings.*.schedule.{name}=N"
+            )
         return order, found
 
     def _items(self) -> ndarray:
