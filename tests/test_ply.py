@@ -32,7 +32,8 @@ def test_every_encoding_gives_the_same_mesh(faces):
     for mesh in meshes:
         assert mesh.faces.tolist() == fans and mesh.vertices.tolist() == VERTICES.tolist()
         assert mesh.vertices.dtype == np.float64 and mesh.faces.dtype == np.int64
-        assert mesh.notes == ((f"{small:,} faces with fewer than 3 corners left out",) if small else ())
+        assert mesh.notes == meshes[0].notes  # of the polygons drawn here some are concave
+        assert (f"{small:,} faces with fewer than 3 corners left out" in mesh.notes) == (small > 0)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
