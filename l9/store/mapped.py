@@ -152,8 +152,8 @@ def _sound(reader: pa.RecordBatchFileReader, number: int) -> pa.RecordBatch:
     return batch
 
 
-def verify(folder: Path, key: str, sha256: str | None = None) -> None:
-    """Read every byte of a shard: StoreError unless its sha256 is what its sidecar states and, where given, `sha256`.
+def verify(folder: Path, key: str, sha256: str | None = None) -> tuple[Column, ...]:
+    """Read every byte of a shard, and give its columns: StoreError unless its sha256 is what its sidecar states and, where given, `sha256`.
 
     A shard that changed is no longer done, so that the next prep makes it again.
     """
@@ -166,3 +166,8 @@ def verify(folder: Path, key: str, sha256: str | None = None) -> None:
         raise DamagedShard(f"{path}: changed since it was written (its sha256 differs); {REBUILD}")
     if sha256 not in (None, stated):
         raise StoreError(f"{path}: {MADE_AGAIN}")
+    try:
+        with pa.OSFile(str(path)) as source:  # not mapped: nothing of it is held on to
+            return tuple(columns_in(pa.ipc.open_file(source).schema))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _broken(path, error) from error
