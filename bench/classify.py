@@ -4,7 +4,7 @@ run     python bench/classify.py --json             (make bench ONLY=classify)
 data    furniture19 of the card `furniture`: 505 objects, 19 classes, families of near repeats never straddle folds
 learns  from the four folds that are not the test fold: the forest and every network exactly the same objects. An epoch shows each object
         once, in a random pose; a test sums 12 votes
-chosen  schedules beforehand: for VoxNet 80 epochs, as good as 150 on validation folds. VoxNet's label smoothing, 0 or 0.1, for each
+chosen  schedules beforehand: for VoxNet 80 epochs, on validation fold 1 as good as 150. VoxNet's label smoothing, 0 or 0.1, for each
         test fold by accuracy on the fold after it, learning from the three folds that are neither
 prints  a row for every (contestant, fold, seed) as it ends, kept in rows.jsonl, so that the command goes on where it was stopped; then
         mean and deviation over folds and seeds, and the difference to the forest object by object, seeds averaged, with its 95 % interval

@@ -5,6 +5,7 @@ import datetime
 import pytest
 import yaml
 
+from l9 import cards
 from l9.cards import card_names, load_card
 from l9.errors import CardError
 
@@ -119,3 +120,15 @@ def test_unknown_names_suggest_near_ones():
         load_card("furnitur")
     with pytest.raises(CardError, match="furniture19"):
         load_card("furniture").class_names("furniture18")
+
+
+def test_a_class_set_that_counts_needs_labels_to_count(tmp_path):
+    card = load_card(_write(tmp_path, classes={"many": {"at_least": 12}}))
+    with pytest.raises(CardError, match=r"classes.many counts the rows of a labels file; expected `labels`"):
+        card.class_names("many")
+
+
+def test_where_no_card_is_at_all_it_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(cards, "shipped", lambda folder, ending: {})
+    with pytest.raises(CardError, match=r"no card 'chairs'; none is here; expected datasets/\*.yaml"):
+        load_card("chairs")

@@ -95,6 +95,16 @@ def test_one_id_with_two_labels_is_not_one_object(home, store):
     assert about["same_test_objects"] is False and about["paired"][0]["n"] == 0
 
 
+def test_a_set_tested_alone_is_the_same_set_beside_another(home, store):
+    """Outcomes name their set only where several are tested."""
+    training(home, store, "toys-s0-aaaa", {1})
+    folder = training(home, store, "toys-s0-bbbb", {1, 2})
+    lines = [json.loads(line) for line in (folder / "outcomes.jsonl").read_text().splitlines()]
+    (folder / "outcomes.jsonl").write_text("".join(json.dumps({**line, "set": "toys"}) + "\n" for line in lines))
+    about = compare_runs(home, ["aaaa", "bbbb"])
+    assert about["same_test_objects"] and about["paired"][0]["n"] == len(OBJECTS)
+
+
 def test_seeds_and_sets_that_differ_are_said(home, store):
     other = built(home, planned(label=lambda n: "c"))
     training(home, store, "toys-s0-aaaa", {1}, seed=0)

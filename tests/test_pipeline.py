@@ -1,15 +1,16 @@
 """A whole run on procedural shapes: prepare, train, evaluate, track; asked again, it answers; `eval` and `predict` follow."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from l9.config import Pipeline, Prep, Schedule, Set, Train, Training, Use
-from l9.errors import UsageError
+from l9.errors import TrainingError, UsageError
 from l9.evaluate.again import evaluate_run
 from l9.evaluate.predict import predict_file
-from l9.evaluate.runs import find_run, list_runs
+from l9.evaluate.runs import find_run, list_runs, weights_of
 from l9.geometry.solids import SOLIDS
 from l9.models.voxnet import VoxNet
 from l9.pipeline import gather_metrics, prepare, run_pipeline
@@ -87,6 +88,24 @@ def test_runs_are_listed_and_found(toys):
         find_run(options.home, "toyss")
     with pytest.raises(UsageError, match="it has voxnet, forest"):
         find_run(options.home, "latest/pointnet")
+
+
+def test_weights_that_are_not_the_last_are_no_answer(toys, tmp_path):
+    """A run whose newest checkpoint is damaged would otherwise answer with an earlier one's weights, and say nothing."""
+    _, options, _ = toys
+    home = tmp_path / "home"
+    shutil.copytree(options.home, home)
+    folder = find_run(home, "latest/voxnet")
+    *_, last = sorted((folder / "checkpoints").iterdir())
+    earlier = shutil.copytree(last, last.with_name("00000001"))
+    state = json.loads((earlier / "state.json").read_text())
+    (earlier / "state.json").write_text(json.dumps({**state, "step": 1}))
+    assert weights_of(folder) == last / "model.safetensors"
+    weights = last / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + bytes([weights.read_bytes()[-1] ^ 1]))
+    assert weights_of(folder) == earlier / "model.safetensors"
+    with pytest.raises(TrainingError, match="its last whole checkpoint is of step 1 of"):
+        evaluate_run(home, folder.name)
 
 
 def test_evaluating_again_gives_the_same_metrics(toys):

@@ -85,6 +85,14 @@ def test_the_maximum_of_a_layer_is_that_of_its_features_one_by_one(training):
         torch.testing.assert_close(mine, expected)
 
 
+def test_the_maximum_is_taken_in_float32_whatever_the_layers_before_give():
+    torch.manual_seed(0)
+    layer, x = MaximumLayer(7, 30), torch.randn(4, 50, 7)
+    plain = copy.deepcopy(layer)(x.bfloat16().float())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer(x.bfloat16()), plain)
+
+
 def test_points_on_a_line_give_no_negative_variance():
     """Covariance of rank 1, weights across it: what is 0 on paper may round below it, and its root is no number."""
     torch.manual_seed(0)

@@ -205,6 +205,20 @@ def test_a_listing_that_breaks_a_limit_names_card_and_root(root, monkeypatch):
             find_objects(load_card("folder"), root, sandbox)
 
 
+def test_what_a_long_preparation_has_made_stays_young(home, root, sandbox, monkeypatch):
+    """`l9 store gc` takes what no manifest names and is older than a day."""
+
+    def long_ago(work, sandbox, made=make_shard):
+        timing = made(work, sandbox)
+        os.utime(home / "store" / "shards" / f"{work.key}.json", (1e9, 1e9))
+        return timing
+
+    monkeypatch.setattr(run_module, "make_shard", long_ago)
+    monkeypatch.setattr(run_module, "MARK_SECONDS", -1.0)
+    _prepare(home, root, sandbox)
+    assert all(path.stat().st_mtime > 1e9 + 1 for path in (home / "store" / "shards").glob("*.json"))
+
+
 def test_a_shard_that_goes_while_others_are_made_is_missed(home, root, sandbox, monkeypatch):
     """As `l9 store gc` beside a preparation longer than its grace time would do it: no manifest may name what is not there."""
 

@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import gc
 import json
 import os
@@ -268,6 +269,20 @@ def test_an_empty_shard_is_a_shard(tmp_path):
         writer.refuse("a", "a", "no-faces")
     assert shard_done(tmp_path, "k") and len(Shard.open(tmp_path, "k")) == 0
     assert writer.facts.items == {"points": []}
+
+
+def test_a_file_and_its_sidecar_are_published_by_one_writer_at_a_time(tmp_path):
+    """Else one's file could come under the other's sidecar, where a limit refused an object to one of them."""
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(written, tmp_path)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.5)
+        assert not (tmp_path / "k.arrow").exists()
+        os.close(folder)
+        waiting.result(timeout=60)
+    verify(tmp_path, "k")
 
 
 def test_two_writers_of_one_key_at_once_are_safe(tmp_path):

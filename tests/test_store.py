@@ -76,7 +76,8 @@ def test_the_manifest_is_written_last(home, monkeypatch):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"{}", b"[" * 100_000, b'{"format":2}', b'{"format":2,"name":"x","key":"k","card":"","up":"","columns":[{}],"counts":{},'
+    [b"", b"[]", b"{}", b"[" * 100_000, b'{"format":2}', b'{"format":2,"name":"x","key":"k","card":"","up":"","columns":[{}],'
+     b'"counts":{"planned":0,"done":0,"quarantined":0,"rows":0},'
      b'"index":{"sha256":""},"quarantine":{"sha256":""},"shards":[]}', b'{"format":2,"shards":5}', b'{"format":2,"shards":null}',
      b'{"format":2,"name":"x","key":"k","card":"","up":"","columns":[],"counts":{"planned":0,"done":0,"quarantined":0,"rows":0},'
      b'"index":{"sha256":""},"quarantine":{"sha256":""},"shards":[{"sha256":""}]}'],
@@ -130,7 +131,7 @@ def test_verify_of_a_store_leaves_a_shard_that_was_made_again_to_its_own(home):
     assert shard_done(shards_folder(home), key) is not None
 
 
-def test_verify_opens_what_it_has_read(home):
+def test_verify_misses_a_sidecar(home):
     store = built(home)
     sidecar_path(shards_folder(home), store.manifest["shards"][0]["key"]).unlink()
     with pytest.raises(StoreError, match="missing"):

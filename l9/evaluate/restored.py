@@ -12,7 +12,10 @@ from l9.train.fit import read_job
 
 
 def restored(folder: Path, home: Path) -> Assembly:
-    """Task and network as the training left them, on the CPU, in evaluation mode."""
+    """Task and network as a finished training left them, on the CPU, in evaluation mode.
+
+    raises  TrainingError where its last checkpoint is not whole
+    """
     job = {**read_job(folder, home), "init": None, "overfit": 0}  # its own weights, on the whole test sets
     assembly = assemble(job, torch.device("cpu"))
     assembly.task.bind(assembly.model)
@@ -21,8 +24,8 @@ def restored(folder: Path, home: Path) -> Assembly:
         checkpoint = latest(folder)
         if checkpoint is None:
             raise TrainingError(f"{folder.name} has no whole checkpoint; l9 run … --fresh trains it again")
-        steps = read_plain(folder / "result.json").get("steps", checkpoint.progress.step) if (folder / "result.json").is_file() else None
-        if steps not in (None, checkpoint.progress.step):
+        steps = read_plain(folder / "result.json")["steps"]
+        if steps != checkpoint.progress.step:
             found = f"its last whole checkpoint is of step {checkpoint.progress.step:,} of {steps:,}"
             raise TrainingError(f"{folder.name}: {found}; l9 run … --fresh trains it again")
         assembly.model.load_state_dict(checkpoint.tensors("model"))

@@ -93,12 +93,12 @@ class MaximumLayer(nn.Module):
     weight is negative), and only the point that has it is normalised and differentiated. The statistics of W x + b over all
     points follow from those of x: mean W m + b, variance w S w^T for each row w of W, where S is the covariance of x. The same
     function with the same gradients (where points share a maximum, the first has all of it), and a whole PointNet trains about
-    four times as fast as with 1,024 features of every point normalised.
+    three times as fast on a processor as with 1,024 features of every point normalised.
     """
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
-        self.linear, self.norm = _linear(before, after), nn.BatchNorm1d(after)
+        self.linear, self.norm = _linear(before, after), nn.BatchNorm1d(after, momentum=MOMENTUM)
 
     def forward(self, x_BNC: Float[Tensor, "b n c"]) -> Float[Tensor, "b f"]:
         """In training the running statistics move as batch norm's do."""

@@ -67,7 +67,7 @@ class VoxNet(nn.Module):
 
 
 class Convolution(nn.Conv3d):
-    """Conv3d, channels last in memory on a processor: the same numbers but for rounding, forward and backward in 0.7 of the time.
+    """Conv3d, channels last in memory on a processor: the same numbers but for rounding, a step of VoxNet in 0.65 to 0.9 of the time.
 
     Not with mixed precision: bfloat16 and channels last together give NaN gradients on processors (torch 2.13).
     """

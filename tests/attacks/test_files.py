@@ -268,6 +268,7 @@ THROUGH = {
         scene(accessors=[{"componentType": 5126, "count": 4, "type": "VEC3", "sparse": REPLACED}, ACCESSORS[1]]),
         VERTICES[[0, 2, 1, 0]], FACES,
     ),
+    "needs-what-moves-nothing.glb": (scene(extensionsRequired=["KHR_materials_unlit", "KHR_mesh_quantization"]), VERTICES, FACES),
     "data-uri.glb": (glb(gltf_tree(buffers=[{"uri": DATA_URI, "byteLength": 72}])), VERTICES, FACES),
 }  # fmt: skip
 
