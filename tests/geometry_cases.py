@@ -1,4 +1,4 @@
-"""Meshes, turns and damage that the geometry tests share."""
+"""Meshes, turns and damage that the geometry tests share; most of the damage is `l9.geometry.damage`."""
 
 import itertools
 
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
+from l9.geometry.damage import doubled, flipped, holed, inverted, nested  # noqa: F401  where tests look for them
 from l9.geometry.solids import SOLIDS
 
 few = settings(deadline=None, max_examples=15, derandomize=True)
@@ -55,32 +56,6 @@ def solids():
     """What `solid` takes, for closed solids in general position."""
     names = st.sampled_from(["box", "chair", "cone", "cylinder", "lamp", "mug", "table"])
     return st.tuples(names, st.integers(0, 99), st.integers(0, 99))
-
-
-def holed(vertices, faces, share=0.1):
-    """A mesh without a share of its faces."""
-    return vertices, faces[np.random.default_rng(0).random(len(faces)) >= share]
-
-
-def flipped(vertices, faces, share=0.2):
-    """A mesh with a share of its faces turned over."""
-    over = np.random.default_rng(0).random(len(faces)) < share
-    return vertices, np.where(over[:, None], faces[:, ::-1], faces)
-
-
-def doubled(vertices, faces, share=0.3):
-    """A mesh with a share of its faces given twice."""
-    return vertices, np.concatenate([faces, faces[np.random.default_rng(0).random(len(faces)) < share]])
-
-
-def inverted(vertices, faces):
-    """A mesh turned inside out."""
-    return vertices, faces[:, ::-1]
-
-
-def nested(vertices, faces):
-    """A mesh with a half-size copy of itself within, facing the same way."""
-    return np.concatenate([vertices, vertices / 2]), np.concatenate([faces, faces + len(vertices)])
 
 
 def axis_holes(vertices, faces):

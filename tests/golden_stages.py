@@ -10,7 +10,7 @@ from l9.geometry.cloud import PointCloud
 from l9.geometry.mesh import Mesh
 from l9.geometry.sample import sample_surface
 from l9.geometry.solids import SOLIDS
-from l9.stages import box_size, coarse_occupancy, labelled_points, normalise, occupancy, sdf, surface_points, views
+from l9.stages import box_size, coarse_occupancy, labelled_points, normalise, occupancy, sdf, sdf_points, surface_points, views
 from l9.stages.contract import columns_of, run_stages, stage_info
 
 PATH = Path(__file__).parent / "golden" / "stages.json"
@@ -19,6 +19,7 @@ STEPS = {
     "normalise": [(normalise, {"kind": "sphere"}), (surface_points, {"count": 256, "seed": 0})],
     "occupancy": [(occupancy, {"resolution": 24, "kind": "solid", "rotations": 3})],
     "sdf": [(sdf, {"resolution": 24, "dtype": "float16"})],
+    "sdf_points": [(sdf_points, {"count": 256, "seed": 0})],
     "surface_points": [(surface_points, {"count": 256, "seed": 0})],
     "views": [(views, {"count": 3, "size": 48})],
     "box_size": [(box_size, {})],

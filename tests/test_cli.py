@@ -138,7 +138,7 @@ def test_a_folder_and_its_store_are_shown_listed_verified_and_collected(tmp_path
 
     shown = json.loads(_l9("data", "show", store[:9], "--json", cwd=tmp_path).stdout)
     assert Path(shown["picture"]).name == f"{store}.png" and shown["labels"] == {"thing": 4}
-    assert {column["name"] for column in shown["columns"]} == {"sdf", "points", "normals", "views"}
+    assert {column["name"] for column in shown["columns"]} == {"sdf", "sign", "doubt", "points", "normals", "views"}
     assert "8×8×8" in _l9("data", "show", "latest", cwd=tmp_path).stdout
 
     (row,) = [json.loads(line) for line in _l9("store", "list", "--json", cwd=tmp_path).stdout.splitlines()]

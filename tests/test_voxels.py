@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from l9.errors import UsageError
 from l9.geometry.grid import grid_centres
 from l9.geometry.sample import sample_surface
-from l9.geometry.sign import winding_number
+from l9.geometry.tree import triangle_tree
 from l9.geometry.voxels import solid_occupancy, surface_occupancy
 
 
@@ -104,7 +104,7 @@ def test_the_box_sets_the_scale_and_cuts_what_leaves_it():
 def test_a_solid_is_its_surface_and_its_inside():
     vertices, faces = solid("cone")
     occupied = solid_occupancy(vertices, faces, 24)
-    winding = winding_number(vertices, faces, grid_points(24).reshape(-1, 3)).reshape(occupied.shape)
+    winding = triangle_tree(vertices, faces, 24).winding(12 * grid_points(24).reshape(-1, 3)).reshape(occupied.shape)
     filled = np.abs(winding) > 0.5
     assert_array_equal(occupied, surface_occupancy(vertices, faces, 24) | filled)
     assert (filled & ~surface_occupancy(vertices, faces, 24)).any()

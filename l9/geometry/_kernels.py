@@ -105,8 +105,8 @@ def mark_triangles(triangles: ndarray, occupied: ndarray) -> None:
             _mark_triangle(triangles[t], occupied, 2, 0, 1)
 
 
-@njit(cache=True)
-def _side(px: float, py: float, qx: float, qy: float, x: float, y: float) -> tuple[float, int]:
+@njit(cache=True, nogil=True)
+def side_of(px: float, py: float, qx: float, qy: float, x: float, y: float) -> tuple[float, int]:
     """Twice the area of (p, q, point), and on which side the point lies: 1 left, -1 right, never 0.
 
     Both triangles of an edge compute the same number, since the edge is taken in one order; a point on it counts as moved by
@@ -136,9 +136,9 @@ def _count_triangle(corners: ndarray, counts: ndarray, a: int, b: int, c: int) -
     for i in _lines(p[b], q[b], s[b], half, resolution):
         for j in _lines(p[c], q[c], s[c], half, resolution):
             x, y = i - half, j - half
-            of_s, first = _side(p[b], p[c], q[b], q[c], x, y)
-            of_p, second = _side(q[b], q[c], s[b], s[c], x, y)
-            of_q, third = _side(s[b], s[c], p[b], p[c], x, y)
+            of_s, first = side_of(p[b], p[c], q[b], q[c], x, y)
+            of_p, second = side_of(q[b], q[c], s[b], s[c], x, y)
+            of_q, third = side_of(s[b], s[c], p[b], p[c], x, y)
             if first != second or second != third:
                 continue
             area = of_p + of_q + of_s

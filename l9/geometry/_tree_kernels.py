@@ -1,198 +1,270 @@
-"""The hot loops over a tree of triangles, compiled by Numba: its growth, the winding number, and the nearest triangle."""
+"""A tree over triangles in which a packet of points finds its nearest ones; compiled by Numba.
+
+Triangles stand along a Morton curve. Sixteen that follow each other share a group, sixteen groups a group of the next level, and so
+on to one. `boxes` (float32, flat) holds the groups, level by level from the triangles up, BOX numbers each: the lowest x of its 16
+members, then y, z, then the highest. `first[level]` is the level's first group: member k of group g is triangle 16 g + k at level 0,
+and above it group first[level - 1] + 16 (g - first[level]) + k.
+"""
 
 import numpy as np
-from numba import njit
 from numpy import ndarray
 
-FLAT = 1e-24  # squared sine of a triangle's angle below which it is only its edges: float64 keeps no normal there
-LEAF = 8  # triangles in a leaf: below that the tree costs more than the triangles
-FAR = 2.5  # a node farther than this many radii is one dipole: w is off by 0.003 to 0.03 at worst on real furniture; it is read against 0.5
+from l9.geometry._triangle_kernels import (
+    FRAME,
+    LANES,
+    LIMIT,
+    SQUARE,
+    Parts,
+    X,
+    Y,
+    Z,
+    lanes,
+    make_frame,
+    measure_triangle,
+    scalar,
+    set_limits,
+)
+
+WIDE = 16  # members of a group
+BOX = 6 * WIDE
+NOWHERE = 1e15  # voxels: where the boxes of missing members lie; its square is still a float32
+OUTWARD = 1e-6  # share of a coordinate by which boxes are widened, for their rounding to float32
+CURVE_BITS = 10  # of the Morton curve along each axis
+AWAY = np.float32(1e30)  # squared distance to begin with: finite, since fastmath knows no infinity
 
 
-@njit(cache=True)
-def grow_tree(centroids: ndarray) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-    """A binary tree over points (float64 (n, 3)): halves along the longest axis until LEAF are left.
+@scalar
+def _spread_bits(value: int) -> int:
+    """The low 10 bits of a number with two zeros between each."""
+    value = (value | (value << 16)) & 0x30000FF
+    value = (value | (value << 8)) & 0x300F00F
+    value = (value | (value << 4)) & 0x30C30C3
+    return (value | (value << 2)) & 0x9249249
 
-    returns  order (n): the points, leaf by leaf; start, stop, skip (nodes): node i owns order[start:stop]; nodes stand parent,
-             left, right (depth first), and `skip` is the node after i's descendants
-    """
-    count = len(centroids)
-    order = np.arange(count)
-    size = 4 * (count // LEAF + 1)
-    start, stop, skip = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
-    todo = [(0, count)]
-    nodes = 0
-    while len(todo) > 0:
-        low, high = todo.pop()
-        start[nodes], stop[nodes] = low, high
-        nodes += 1
-        if high - low <= LEAF:
-            continue
-        part = order[low:high].copy()
-        spread = np.empty(3)
+
+@scalar
+def morton_order(points: ndarray) -> ndarray:
+    """Numbers of `points` (float64 (n, 3)) along a Morton curve through their box; equal places keep their order."""
+    count = len(points)
+    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+    for n in range(count):
         for axis in range(3):
-            spread[axis] = centroids[part, axis].max() - centroids[part, axis].min()
-        order[low:high] = part[np.argsort(centroids[part, np.argmax(spread)], kind="mergesort")]
-        middle = (low + high) // 2
-        todo.append((middle, high))
-        todo.append((low, middle))
-    for node in range(nodes - 1, -1, -1):
-        leaf = stop[node] - start[node] <= LEAF
-        skip[node] = node + 1 if leaf else skip[skip[node + 1]]
-    return order, start[:nodes], stop[:nodes], skip[:nodes]
-
-
-@njit(cache=True)
-def node_moments(triangles: ndarray, start: ndarray, stop: ndarray) -> ndarray:
-    """What a node looks like from afar, float64 (nodes, 13).
-
-    0:3 centre (mean weighted by area), 3 squared radius, 4:7 sum N of area normals, 7:13 the symmetric part of
-    sum of area normal (x) (centroid - centre): xx, yy, zz, xy, yz, zx
-    source  Barill et al., Fast winding numbers for soups and clouds, 2018, eq. 12-14, first order
-    """
-    moments = np.zeros((len(start), 13))
-    for node in range(len(start)):
-        part = triangles[start[node] : stop[node]]
-        centroid = (part[:, 0] + part[:, 1] + part[:, 2]) / 3
-        normal = 0.5 * np.cross(part[:, 1] - part[:, 0], part[:, 2] - part[:, 0])
-        area = np.sqrt((normal**2).sum(axis=1)) + 1e-300  # so that a node of zero-area triangles has a centre too
-        centre = (centroid * area.reshape(-1, 1)).sum(axis=0) / area.sum()
-        away = centroid - centre
-        moments[node, 0:3] = centre
-        for k in range(3):
-            moments[node, 3] = max(moments[node, 3], ((part[:, k] - centre) ** 2).sum(axis=1).max())
-            moments[node, 4 + k] = normal[:, k].sum()
-            moments[node, 7 + k] = (normal[:, k] * away[:, k]).sum()
-            after = (k + 1) % 3
-            moments[node, 10 + k] = 0.5 * (normal[:, k] * away[:, after] + normal[:, after] * away[:, k]).sum()
-    return moments
-
-
-@njit(cache=True)
-def _dipole(moments: ndarray, node: int, dx: float, dy: float, dz: float, square: float) -> float:
-    """Solid angle of a whole node, seen along d = centre - point, of squared length `square`."""
-    xx, yy, zz = moments[node, 7], moments[node, 8], moments[node, 9]
-    first = moments[node, 4] * dx + moments[node, 5] * dy + moments[node, 6] * dz + xx + yy + zz
-    mixed = moments[node, 10] * dx * dy + moments[node, 11] * dy * dz + moments[node, 12] * dz * dx
-    twist = xx * dx * dx + yy * dy * dy + zz * dz * dz + 2.0 * mixed
-    return (first - 3.0 * twist / square) / (square * np.sqrt(square))
-
-
-@njit(cache=True)
-def _solid_angle(triangles: ndarray, t: int, x: float, y: float, z: float) -> float:
-    """Signed solid angle of one triangle from a point, steradians; positive where its back is seen.
-
-    source  van Oosterom & Strackee, The solid angle of a plane triangle, 1983, eq. 8
-    """
-    ax, ay, az = triangles[t, 0, 0] - x, triangles[t, 0, 1] - y, triangles[t, 0, 2] - z
-    bx, by, bz = triangles[t, 1, 0] - x, triangles[t, 1, 1] - y, triangles[t, 1, 2] - z
-    cx, cy, cz = triangles[t, 2, 0] - x, triangles[t, 2, 1] - y, triangles[t, 2, 2] - z
-    a, b, c = np.sqrt(ax * ax + ay * ay + az * az), np.sqrt(bx * bx + by * by + bz * bz), np.sqrt(cx * cx + cy * cy + cz * cz)
-    volume = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
-    bottom = a * b * c + (ax * bx + ay * by + az * bz) * c + (bx * cx + by * cy + bz * cz) * a + (cx * ax + cy * ay + cz * az) * b
-    return 2.0 * np.arctan2(volume, bottom)
-
-
-@njit(cache=True)
-def sum_tree(triangles: ndarray, start: ndarray, stop: ndarray, skip: ndarray, moments: ndarray, points: ndarray) -> ndarray:
-    """Winding number (float64 (n)) of `triangles` (in the tree's order) at `points` (float64 (n, 3))."""
-    found = np.empty(len(points))
-    for n in range(len(points)):
-        x, y, z = points[n, 0], points[n, 1], points[n, 2]
-        total = 0.0
-        node = 0
-        while node < len(start):
-            dx, dy, dz = moments[node, 0] - x, moments[node, 1] - y, moments[node, 2] - z
-            square = dx * dx + dy * dy + dz * dz
-            if square > FAR * FAR * moments[node, 3]:
-                total += _dipole(moments, node, dx, dy, dz, square)
-                node = skip[node]
-            elif skip[node] == node + 1:
-                for t in range(start[node], stop[node]):
-                    total += _solid_angle(triangles, t, x, y, z)
-                node += 1
-            else:
-                node += 1
-        found[n] = total / (4.0 * np.pi)
-    return found
-
-
-@njit(cache=True)
-def node_boxes(triangles: ndarray, start: ndarray, stop: ndarray) -> ndarray:
-    """Bounding box of every node, float64 (nodes, 6): lowest x y z, highest x y z."""
-    boxes = np.empty((len(start), 6))
-    for node in range(len(start)):
+            low[axis], high[axis] = min(low[axis], points[n, axis]), max(high[axis], points[n, axis])
+    size = max(high[0] - low[0], high[1] - low[1], high[2] - low[2], 1e-300)
+    places = np.empty(count, np.int64)
+    for n in range(count):
+        place = 0
         for axis in range(3):
-            boxes[node, axis] = triangles[start[node] : stop[node], :, axis].min()
-            boxes[node, 3 + axis] = triangles[start[node] : stop[node], :, axis].max()
+            place |= _spread_bits(int((points[n, axis] - low[axis]) / size * ((1 << CURVE_BITS) - 1))) << axis
+        places[n] = place
+    order, other = np.arange(count), np.empty(count, np.int64)
+    for digit in range(3):  # a radix sort, least digit first
+        until = np.zeros((1 << CURVE_BITS) + 1, np.int64)
+        for n in range(count):
+            until[((places[n] >> (CURVE_BITS * digit)) & 1023) + 1] += 1
+        until = np.cumsum(until)
+        for n in range(count):
+            value = (places[order[n]] >> (CURVE_BITS * digit)) & 1023
+            other[until[value]] = order[n]
+            until[value] += 1
+        order, other = other, order
+    return order
+
+
+@scalar
+def group_levels(count: int) -> tuple[ndarray, int]:
+    """First group of each level over `count` triangles, and the number of groups in all."""
+    first = np.zeros(12, np.int64)
+    groups = (count + WIDE - 1) // WIDE
+    total, levels = groups, 1
+    while groups > 1:
+        first[levels] = total
+        groups = (groups + WIDE - 1) // WIDE
+        total += groups
+        levels += 1
+    return first[:levels], total
+
+
+@scalar
+def _set_box(boxes: ndarray, slot: int, axis: int, low: float, high: float) -> None:
+    """Write one axis of the box of member `slot` (16 times the group, plus the member)."""
+    place = (slot // WIDE) * BOX + slot % WIDE + WIDE * axis
+    boxes[place], boxes[place + 3 * WIDE] = low, high
+
+
+@scalar
+def group_boxes(triangles: ndarray, first: ndarray, total: int) -> ndarray:
+    """Boxes of the tree over `triangles` (float64 (n, 3, 3), in its order)."""
+    boxes = np.empty(total * BOX, np.float32)
+    members = (first[1] if len(first) > 1 else total) * WIDE
+    for n in range(members):
+        for axis in range(3):
+            low, high = NOWHERE, -NOWHERE
+            if n < len(triangles):
+                low = min(triangles[n, 0, axis], triangles[n, 1, axis], triangles[n, 2, axis])
+                high = max(triangles[n, 0, axis], triangles[n, 1, axis], triangles[n, 2, axis])
+                low, high = low - OUTWARD * abs(low), high + OUTWARD * abs(high)
+            _set_box(boxes, n, axis, low, high)
+    for level in range(1, len(first)):
+        below = first[level] - first[level - 1]
+        until = first[level + 1] if level + 1 < len(first) else total
+        for n in range((until - first[level]) * WIDE):
+            for axis in range(3):
+                low, high = NOWHERE, -NOWHERE
+                if n < below:
+                    place = (first[level - 1] + n) * BOX + WIDE * axis
+                    for k in range(WIDE):
+                        low, high = min(low, boxes[place + k]), max(high, boxes[place + 3 * WIDE + k])
+                _set_box(boxes, first[level] * WIDE + n, axis, low, high)
     return boxes
 
 
-@njit(cache=True)
-def _box_square(boxes: ndarray, node: int, x: float, y: float, z: float) -> float:
-    """Squared distance from a point to a node's box, 0 inside."""
-    dx = max(boxes[node, 0] - x, 0.0, x - boxes[node, 3])
-    dy = max(boxes[node, 1] - y, 0.0, y - boxes[node, 4])
-    dz = max(boxes[node, 2] - z, 0.0, z - boxes[node, 5])
-    return dx * dx + dy * dy + dz * dz
+@scalar
+def make_frames(triangles: ndarray) -> ndarray:
+    """The frame of each triangle, float32 (n, FRAME); see `make_frame`."""
+    frames = np.empty((len(triangles), FRAME), np.float32)
+    for number in range(len(triangles)):
+        make_frame(triangles[number], frames, number)
+    return frames
 
 
-@njit(cache=True)
-def _segment_square(ax: float, ay: float, az: float, ux: float, uy: float, uz: float) -> float:
-    """Squared distance from the origin to the segment from a to a + u; a segment without length is a point."""
-    length = ux * ux + uy * uy + uz * uz
-    along = -(ax * ux + ay * uy + az * uz)
-    share = min(1.0, max(0.0, along / length)) if length > 0.0 else 0.0
-    dx, dy, dz = ax + share * ux, ay + share * uy, az + share * uz
-    return dx * dx + dy * dy + dz * dz
+@lanes
+def _members_within(
+    boxes: ndarray, group: int, x: float, y: float, z: float, high_x: float, high_y: float, high_z: float, limit: float, within: ndarray
+) -> bool:
+    """Which members' boxes come within a squared distance `limit` of the packet's box: positive in `within`; whether any does."""
+    zero = np.float32(0)
+    place = group * BOX
+    some = np.float32(0)
+    for k in range(WIDE):
+        dx = max(max(boxes[place + k] - high_x, x - boxes[place + 48 + k]), zero)
+        dy = max(max(boxes[place + 16 + k] - high_y, y - boxes[place + 64 + k]), zero)
+        dz = max(max(boxes[place + 32 + k] - high_z, z - boxes[place + 80 + k]), zero)
+        spare = max(limit - (dx * dx + dy * dy + dz * dz), zero)
+        within[k] = spare
+        some += spare
+    return bool(some > zero)
 
 
-@njit(cache=True)
-def _triangle_square(triangles: ndarray, t: int, x: float, y: float, z: float) -> float:
-    """Squared distance from a point to a triangle: to its plane above the triangle, else to the nearest edge.
+@lanes
+def _any_lane_within(packet: ndarray, boxes: ndarray, group: int, member: int) -> bool:
+    """Whether a member's box comes within the limit of any lane."""
+    zero = np.float32(0)
+    place = group * BOX + member
+    low_x, low_y, low_z = boxes[place], boxes[place + 16], boxes[place + 32]
+    high_x, high_y, high_z = boxes[place + 48], boxes[place + 64], boxes[place + 80]
+    some = np.float32(0)
+    for k in range(LANES):
+        x, y, z = packet[X + k], packet[Y + k], packet[Z + k]
+        dx, dy, dz = max(max(low_x - x, x - high_x), zero), max(max(low_y - y, y - high_y), zero), max(max(low_z - z, z - high_z), zero)
+        some += max(packet[LIMIT + k] - (dx * dx + dy * dy + dz * dz), zero)
+    return bool(some > zero)
 
-    source  Ericson, Real-time collision detection, 2005, section 5.1.5
+
+@scalar
+def least_of(packet: ndarray, row: int) -> float:
+    """Least number of a row, as a tree of minima: a chain would wait for each."""
+    a, b = min(packet[row], packet[row + 1]), min(packet[row + 2], packet[row + 3])
+    c, d = min(packet[row + 4], packet[row + 5]), min(packet[row + 6], packet[row + 7])
+    e, f = min(packet[row + 8], packet[row + 9]), min(packet[row + 10], packet[row + 11])
+    g, h = min(packet[row + 12], packet[row + 13]), min(packet[row + 14], packet[row + 15])
+    return min(min(min(a, b), min(c, d)), min(min(e, f), min(g, h)))
+
+
+@scalar
+def most_of(packet: ndarray, row: int) -> float:
+    """Greatest number of a row."""
+    a, b = max(packet[row], packet[row + 1]), max(packet[row + 2], packet[row + 3])
+    c, d = max(packet[row + 4], packet[row + 5]), max(packet[row + 6], packet[row + 7])
+    e, f = max(packet[row + 8], packet[row + 9]), max(packet[row + 10], packet[row + 11])
+    g, h = max(packet[row + 12], packet[row + 13]), max(packet[row + 14], packet[row + 15])
+    return max(max(max(a, b), max(c, d)), max(max(e, f), max(g, h)))
+
+
+@scalar
+def _nearest_last(within: ndarray, members: ndarray, count: int, place: int) -> None:
+    """Bring the member that is nearest to the packet to `place` of the list: what is looked at first shortens all limits."""
+    best = 0
+    for n in range(1, count):
+        if within[members[n]] > within[members[best]]:
+            best = n
+    members[best], members[place] = members[place], members[best]
+
+
+@scalar
+def find_nearest(packet: ndarray, window: float, band: float, frames: ndarray, boxes: ndarray, first: ndarray, scratch: Parts) -> None:
+    """Bring rows SQUARE and NEAREST of a packet to the nearest triangle, from any triangle they hold on entry.
+
+    window, band  float32, see `set_limits`: a triangle that is nearer than the limit is never missed
+    scratch       of `tree_scratch`
     """
-    ax, ay, az = triangles[t, 0, 0] - x, triangles[t, 0, 1] - y, triangles[t, 0, 2] - z
-    bx, by, bz = triangles[t, 1, 0] - x, triangles[t, 1, 1] - y, triangles[t, 1, 2] - z
-    cx, cy, cz = triangles[t, 2, 0] - x, triangles[t, 2, 1] - y, triangles[t, 2, 2] - z
-    ux, uy, uz = bx - ax, by - ay, bz - az
-    vx, vy, vz = cx - ax, cy - ay, cz - az
-    nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-    area = nx * nx + ny * ny + nz * nz
-    of_a = nx * (by * cz - bz * cy) + ny * (bz * cx - bx * cz) + nz * (bx * cy - by * cx)
-    of_b = nx * (cy * az - cz * ay) + ny * (cz * ax - cx * az) + nz * (cx * ay - cy * ax)
-    of_c = nx * (ay * bz - az * by) + ny * (az * bx - ax * bz) + nz * (ax * by - ay * bx)
-    proper = area > FLAT * (ux * ux + uy * uy + uz * uz) * (vx * vx + vy * vy + vz * vz)
-    if proper and of_a >= 0.0 and of_b >= 0.0 and of_c >= 0.0:
-        height = ax * nx + ay * ny + az * nz
-        return height * height / area
-    nearest = _segment_square(ax, ay, az, ux, uy, uz)
-    nearest = min(nearest, _segment_square(bx, by, bz, cx - bx, cy - by, cz - bz))
-    return min(nearest, _segment_square(cx, cy, cz, -vx, -vy, -vz))
-
-
-@njit(cache=True)
-def nearest_in_tree(triangles: ndarray, start: ndarray, stop: ndarray, skip: ndarray, boxes: ndarray, points: ndarray) -> ndarray:
-    """Distance (float64 (n)) from each of `points` (float64 (n, 3)) to the nearest triangle.
-
-    The nearest triangle of one point is the first guess for the next, so that neighbours in space should be neighbours in order.
-    """
-    found = np.empty(len(points))
-    nearest = 0
-    for n in range(len(points)):
-        x, y, z = points[n, 0], points[n, 1], points[n, 2]
-        bound = _triangle_square(triangles, nearest, x, y, z)
-        node = 0
-        while node < len(start):
-            if _box_square(boxes, node, x, y, z) >= bound:
-                node = skip[node]
+    todo, within, members = scratch
+    x, y, z = least_of(packet, X), least_of(packet, Y), least_of(packet, Z)
+    high_x, high_y, high_z = most_of(packet, X), most_of(packet, Y), most_of(packet, Z)
+    set_limits(packet, window, band)
+    todo[0, 0], todo[0, 1] = first[len(first) - 1], len(first) - 1
+    top = 1
+    while top > 0:
+        top -= 1
+        group, level = todo[top, 0], todo[top, 1]
+        if not _members_within(boxes, group, x, y, z, high_x, high_y, high_z, most_of(packet, LIMIT), within):
+            continue
+        count = 0
+        for k in range(WIDE):  # without a branch, which would be guessed wrong a third of the time
+            members[count] = k
+            count += 1 if within[k] > np.float32(0) else 0
+        _nearest_last(within, members, count, count - 1 if level > 0 else 0)
+        for n in range(count):
+            if not _any_lane_within(packet, boxes, group, members[n]):
                 continue
-            if skip[node] == node + 1:
-                for t in range(start[node], stop[node]):
-                    square = _triangle_square(triangles, t, x, y, z)
-                    if square < bound:
-                        bound, nearest = square, t
-            node += 1
-        found[n] = np.sqrt(bound)
+            if level == 0:
+                measure_triangle(packet, frames, group * WIDE + members[n], window, band)
+            else:
+                todo[top, 0], todo[top, 1] = first[level - 1] + WIDE * (group - first[level]) + members[n], level - 1
+                top += 1
+
+
+@scalar
+def tree_scratch() -> tuple[ndarray, ndarray, ndarray]:
+    """What `find_nearest` works in: groups to visit (12 levels of 15 at most wait at once), and one group's members."""
+    return np.empty((12 * WIDE, 2), np.int64), np.empty(WIDE, np.float32), np.empty(WIDE, np.int64)
+
+
+@scalar
+def some_near(x: float, y: float, z: float, boxes: ndarray, first: ndarray) -> int:
+    """Some triangle that is likely near a point: by the nearest box of each level."""
+    zero = np.float32(0)
+    group = first[len(first) - 1]
+    found = 0
+    for level in range(len(first) - 1, -1, -1):
+        best, member = np.float32(np.inf), 0
+        for k in range(WIDE):
+            place = group * BOX + k
+            dx, dy = max(boxes[place] - x, x - boxes[place + 48], zero), max(boxes[place + 16] - y, y - boxes[place + 64], zero)
+            dz = max(boxes[place + 32] - z, z - boxes[place + 80], zero)
+            square = dx * dx + dy * dy + dz * dz
+            if square < best:
+                best, member = square, k
+        found = WIDE * (group - first[level]) + member
+        if level > 0:
+            group = first[level - 1] + found
     return found
+
+
+@scalar
+def nearest_distances(points: ndarray, frames: ndarray, boxes: ndarray, first: ndarray) -> ndarray:
+    """Distance (float32 (n)) from each of `points` (float32 (n, 3), neighbours in order) to the nearest triangle, voxels."""
+    distance = np.empty(len(points), np.float32)
+    packet = np.zeros(7 * LANES, np.float32)
+    scratch = tree_scratch()
+    for start in range(0, len(points), LANES):
+        for k in range(LANES):
+            n = min(start + k, len(points) - 1)
+            packet[X + k], packet[Y + k], packet[Z + k] = points[n, 0], points[n, 1], points[n, 2]
+            packet[SQUARE + k] = AWAY
+        near = some_near(points[start, 0], points[start, 1], points[start, 2], boxes, first)
+        measure_triangle(packet, frames, near, np.float32(1), np.float32(0))
+        find_nearest(packet, np.float32(1), np.float32(0), frames, boxes, first, scratch)
+        for k in range(min(LANES, len(points) - start)):
+            distance[start + k] = np.sqrt(packet[SQUARE + k])
+    return distance

@@ -10,24 +10,27 @@ from l9.errors import RefusedObject
 def sample_surface(
     vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], count: int, *, seed: int
 ) -> tuple[Float32[ndarray, "n 3"], Float32[ndarray, "n 3"], Int64[ndarray, "n"]]:
-    """`count` points drawn uniformly by area, the unit normals of their faces, and the numbers of the faces.
+    """`count` points drawn uniformly by area, in random order, the unit normals of their faces, and the numbers of the faces.
 
-    Work is in float64, since the normals of slivers break in float32. A face without area is never drawn.
+    Work is in float64, since the normals of slivers break in float32. A face without area is never drawn. One thread.
     seed    two calls with one seed give one result
-    raises  RefusedObject `no-area` if no face has area
+    raises  RefusedObject `no-area` if no face has area, `index-out-of-range` if one names a vertex that is not there
     source  Osada et al., Shape distributions, 2002, eq. 1 (a uniform point of a triangle)
     """
-    corners = vertices[faces].astype(np.float64)
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    doubled_areas = np.linalg.norm(normals, axis=1)
-    until = np.cumsum(doubled_areas)
-    if len(faces) == 0 or not (np.isfinite(until[-1]) and until[-1] > 0):
+    from l9.geometry._sample_kernels import draw_faces, place_points, running_areas
+
+    _check_faces(faces, len(vertices))
+    corners, corner_numbers = np.ascontiguousarray(vertices, dtype=np.float64), np.ascontiguousarray(faces, dtype=np.int64)
+    until, last = running_areas(corners, corner_numbers)
+    if last < 0 or not np.isfinite(until[-1]):
         raise RefusedObject("no-area", f"{len(faces):,} faces have no area together; expected some to draw points from")
-    random = np.random.default_rng(seed)
-    last = int(np.flatnonzero(doubled_areas)[-1])  # rounding up to the whole sum must not draw a face without area
-    drawn = np.minimum(np.searchsorted(until, random.random(count) * until[-1], side="right"), last)
-    root, along = np.sqrt(random.random(count))[:, None], random.random(count)[:, None]
-    first, second, third = (corners[drawn, k] for k in range(3))
-    points = (1 - root) * first + root * (1 - along) * second + root * along * third
-    unit = normals[drawn] / doubled_areas[drawn, None]
-    return points.astype(np.float32), unit.astype(np.float32), drawn.astype(np.int64)
+    shares, roots, alongs = np.random.default_rng(seed).random((3, count))
+    buckets = max(1, min(len(faces), count))  # twice or half as many are no faster
+    drawn = draw_faces(until, last, buckets, shares)
+    return (*place_points(corners, corner_numbers, drawn, roots, alongs), drawn)
+
+
+def _check_faces(faces: Int[ndarray, "f 3"], count: int) -> None:
+    """Compiled loops do not look where they read."""
+    if len(faces) and not (faces.min() >= 0 and faces.max() < count):
+        raise RefusedObject("index-out-of-range", f"faces name vertices {faces.min():,} to {faces.max():,}; expected 0 to {count - 1:,}")

@@ -1,16 +1,39 @@
-"""Signed distance of every voxel centre to a mesh."""
+"""Signed distance of a mesh: on a grid, in a band around the surface, at points of your own.
 
-from typing import Literal
+Negative inside, in the units of the box, samples at voxel centres, indexed [x, y, z]. `l9.geometry.sign` says what is inside, and
+docs/signs.md what each choice does to a mesh with holes.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int, Int64
 from numpy import ndarray
 
-from l9.geometry.grid import Box, grid_centres
-from l9.geometry.sign import inside_grid
+from l9.errors import UsageError
+from l9.geometry.grid import Box, voxel_size
+from l9.geometry.sign import INSIDE, Sign, parity_grid, resolved_sign
 from l9.geometry.tree import Tree, triangle_tree
 
-Sign = Literal["winding", "none"]
+SPREAD = 64  # voxels that scattered points are taken to span: float32 then keeps 1e-6 of their extent
+
+
+@dataclass(frozen=True)
+class SdfGrid:
+    """A distance grid and what is to be known about its sign.
+
+    values  float32 [x, y, z], in the units of the box, negative inside
+    sign    how the sign was found: "winding", "parity", or "none" for the unsigned distance
+    doubt   share of voxels whose |winding number| is between 0.25 and 0.75; 0 for another sign
+    """
+
+    values: Float32[ndarray, "r r r"]
+    sign: Sign
+    doubt: float
 
 
 def sdf_grid(
@@ -19,41 +42,234 @@ def sdf_grid(
     resolution: int,
     *,
     box: Box = (-1.0, 1.0),
-    sign: Sign = "winding",
+    sign: Sign = "auto",
+    band: int | float = 3,
+    threads: int = 1,
 ) -> Float32[ndarray, "r r r"]:
     """Distance from each voxel centre to the nearest point of the surface, indexed [x, y, z], in the units of the box.
 
-    sign  "winding": negative inside, where |winding number| > 0.5 (see `l9.geometry.sign`); "none": unsigned
-    The distance is exact (float64 within, float32 as a result) and is that to every face, walls inside included.
-    One thread: one process per core makes grids faster than threads do.
+    sign     "auto": as "winding", or "none" for a mesh that has no inside, such as a sheet with two sides;
+             "winding": negative where the winding number is above 0.5 (below -0.5 for a mesh that is inside out);
+             "parity": negative where most of the rays along x, y and z have crossed the surface an odd number of times, which needs
+             a mesh without holes; "none": unsigned
+    band     voxels from the surface up to which distances are exact (1e-6 of the box); beyond it they are within 1 %
+    threads  more than one helps where there is nothing else to do; one process per core makes grids faster than threads do
+    raises   RefusedObject `no-faces`; UsageError
     """
-    from l9.geometry._tree_kernels import node_boxes
-
-    tree, centres = triangle_tree(vertices, faces), grid_centres(resolution, box)
-    boxes = node_boxes(tree.triangles, tree.start, tree.stop)
-    distance = np.empty((resolution,) * 3, dtype=np.float32)
-    for x, centre in enumerate(centres):  # layer by layer, to keep memory flat
-        distance[x] = _nearest(tree, boxes, np.stack(np.meshgrid(centre, centres, centres, indexing="ij"), axis=-1)[0])
-    if sign == "none":
-        return distance
-    return np.where(inside_grid(vertices, faces, resolution, box=box), -distance, distance)
+    return measured_grid(vertices, faces, resolution, box=box, sign=sign, band=band, threads=threads).values
 
 
-def distance_to_surface(
-    vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], points: Float[ndarray, "*shape 3"]
-) -> Float[ndarray, "*shape"]:
-    """Unsigned distance (float64, the points' unit) from each point to the nearest point of a mesh.
+def measured_grid(
+    vertices: Float[ndarray, "v 3"],
+    faces: Int[ndarray, "f 3"],
+    resolution: int,
+    *,
+    box: Box = (-1.0, 1.0),
+    sign: Sign = "auto",
+    band: int | float = 3,
+    threads: int = 1,
+) -> SdfGrid:
+    """`sdf_grid`, with the sign that was taken and the share of voxels for which it is in doubt."""
+    scale, tree = _prepared(vertices, faces, resolution, box, band, threads)
+    taken, facing = resolved_sign(tree, sign, resolution)
+    values = np.empty((resolution,) * 3, dtype=np.float32)
+    doubtful = 0
 
-    Fastest where points that are near in space are near in order: each begins with the nearest triangle of the one before.
+    def fill(tile: "_Tile") -> int:
+        distance, doubts = tile.distance(tree, band, facing if taken == "winding" else 0)
+        np.multiply(distance, scale, out=values[tile.place])
+        return doubts
+
+    doubtful = sum(_over_tiles(resolution, threads, fill))
+    if taken == "parity":
+        np.negative(values, out=values, where=parity_grid(vertices, faces, resolution, box=box))
+    return SdfGrid(values, taken, doubtful / resolution**3)
+
+
+def sdf_band(
+    vertices: Float[ndarray, "v 3"],
+    faces: Int[ndarray, "f 3"],
+    resolution: int,
+    *,
+    box: Box = (-1.0, 1.0),
+    sign: Sign = "auto",
+    band: int | float = 3,
+    threads: int = 1,
+) -> tuple[Int64[ndarray, "n"], Float32[ndarray, "n"]]:
+    """Only the voxels within the band: their linear indices (x slowest, sorted) and signed distances, exact.
+
+    Memory grows with the surface, so that 512^3 and whole rooms fit; `dense_grid` makes a grid of it. Arguments as `sdf_grid`,
+    without "parity", which needs whole lines.
     """
-    from l9.geometry._tree_kernels import node_boxes
+    if sign == "parity":
+        raise UsageError("sdf_band: sign is 'parity', which needs the whole grid; expected auto, winding or none")
+    scale, tree = _prepared(vertices, faces, resolution, box, band, threads)
+    taken, facing = resolved_sign(tree, sign, resolution)
 
-    tree = triangle_tree(vertices, faces)
-    return _nearest(tree, node_boxes(tree.triangles, tree.start, tree.stop), points)
+    def select(tile: "_Tile") -> tuple[ndarray, ndarray]:
+        if tile.farther_than(tree, band):
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        distance, _ = tile.distance(tree, band, facing if taken == "winding" else 0)
+        within = np.abs(distance) <= band
+        x, y, z = (axis + start for axis, start in zip(np.nonzero(within), tile.first, strict=True))
+        return (x * resolution + y) * resolution + z, distance[within] * np.float32(scale)
+
+    indices, values = (np.concatenate(part) for part in zip(*_over_tiles(resolution, threads, select), strict=True))
+    order = np.argsort(indices, kind="stable")
+    return indices[order], values[order]
 
 
-def _nearest(tree: Tree, boxes: Float[ndarray, "nodes 6"], points: Float[ndarray, "*shape 3"]) -> Float[ndarray, "*shape"]:
-    from l9.geometry._tree_kernels import nearest_in_tree
+def dense_grid(
+    indices: Int64[ndarray, "n"], values: Float32[ndarray, "n"], resolution: int, *, box: Box = (-1.0, 1.0), band: int | float = 3
+) -> Float32[ndarray, "r r r"]:
+    """The truncated grid of what `sdf_band` found: all other voxels lie at the band's end, with the sign of the last voxel before them.
 
-    flat = np.ascontiguousarray(points.reshape(-1, 3), dtype=np.float64)
-    return nearest_in_tree(*tree, boxes, flat).reshape(points.shape[:-1])
+    "Before" is along z; a line that meets no band is outside.
+    """
+    limit = np.float32(band * voxel_size(resolution, box))
+    grid = np.full(resolution**3, np.nan, dtype=np.float32)
+    grid[indices] = values
+    lines = grid.reshape(-1, resolution)
+    last = np.maximum.accumulate(np.where(np.isnan(lines), -1, np.arange(resolution)), axis=1)
+    following = np.take_along_axis(lines, np.argmax(~np.isnan(lines), axis=1)[:, None], axis=1)
+    nearest = np.where(last >= 0, np.take_along_axis(lines, np.maximum(last, 0), axis=1), following)
+    filled = np.where(np.isnan(lines), np.where(nearest < 0, -limit, limit), lines)
+    return filled.astype(np.float32).reshape((resolution,) * 3)
+
+
+def sdf_at(
+    vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], points: Float[ndarray, "*shape 3"], *, sign: Sign = "auto"
+) -> Float32[ndarray, "*shape"]:
+    """Signed distance at points of your own, in their unit: exact to 1e-6 of their extent.
+
+    sign  as in `sdf_grid`, without "parity"
+    """
+    from l9.geometry._tree_kernels import morton_order
+
+    if sign == "parity":
+        raise UsageError("sdf_at: sign is 'parity', which needs a whole grid; expected auto, winding or none")
+    flat = points.reshape(-1, 3).astype(np.float64)
+    if len(flat) == 0:
+        return np.zeros(points.shape[:-1], np.float32)
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    middle, extent = (low + high) / 2, float((high - low).max()) or 1.0
+    tree = triangle_tree(vertices.astype(np.float64) - middle, faces, SPREAD, (-extent / 2, extent / 2))
+    order = morton_order(flat)
+    placed = ((flat - middle) * (SPREAD / extent)).astype(np.float32)[order]
+    distance = tree.nearest(placed)
+    taken, facing = resolved_sign(tree, sign, SPREAD)
+    if taken == "winding":
+        distance = np.where(facing * tree.winding(placed) > INSIDE, -distance, distance)
+    found = np.empty(len(flat), np.float32)
+    found[order] = distance * np.float32(extent / SPREAD)
+    return found.reshape(points.shape[:-1])
+
+
+def truncated(values: Float32[ndarray, "*shape"], limit: float) -> Float32[ndarray, "*shape"]:
+    """Distances cut at `limit` (their unit) on both sides: a TSDF."""
+    return np.clip(values, -limit, limit)
+
+
+def inside_grid(
+    vertices: Float[ndarray, "v 3"],
+    faces: Int[ndarray, "f 3"],
+    resolution: int,
+    *,
+    box: Box = (-1.0, 1.0),
+    sign: Sign = "auto",
+    threads: int = 1,
+) -> Bool[ndarray, "r r r"]:
+    """Whether each voxel centre is inside, indexed [x, y, z]: the sign of `sdf_grid` without its distance."""
+    _, tree = _prepared(vertices, faces, resolution, box, 0, threads)
+    taken, facing = resolved_sign(tree, sign, resolution)
+    if taken == "parity":
+        return parity_grid(vertices, faces, resolution, box=box)
+    inside = np.zeros((resolution,) * 3, dtype=np.bool_)
+    if taken == "none":
+        return inside
+
+    def fill(tile: "_Tile") -> None:
+        inside[tile.place] = facing * tile.winding(tree) > INSIDE
+
+    list(_over_tiles(resolution, threads, fill))
+    return inside
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A cube of voxels that is worked on at once.
+
+    first  its first voxel; shape  its voxels a side, fewer at the grid's end; resolution  of the grid
+    """
+
+    first: tuple[int, int, int]
+    shape: tuple[int, int, int]
+    resolution: int
+
+    @property
+    def place(self) -> tuple[slice, slice, slice]:
+        x, y, z = (slice(start, start + count) for start, count in zip(self.first, self.shape, strict=True))
+        return x, y, z
+
+    @property
+    def origin(self) -> ndarray:
+        """Centre of its first voxel, float64, voxels from the middle of the grid."""
+        return np.array(self.first, np.float64) - (self.resolution - 1) / 2
+
+    def distance(self, tree: Tree, band: int | float, facing: int) -> tuple[Float32[ndarray, "a b c"], int]:
+        """Distances in voxels, and how many have a sign in doubt; facing: which way the mesh faces, 0 for unsigned distances."""
+        from l9.geometry._lattice_kernels import TILE, tile_distance
+        from l9.geometry._sign_kernels import sign_tile, tile_winding
+
+        field = np.empty(TILE**3, np.float32)
+        shape = np.array(self.shape)
+        tile_distance(field, self.origin.astype(np.float32), shape, float(band), tree.frames, tree.boxes, tree.first)
+        doubtful = 0
+        if facing:
+            turns, _ = tile_winding(self.origin, tree.triangles, tree.boxes, tree.corners, tree.faces, tree.moments, tree.first)
+            doubtful = sign_tile(field, turns, shape, facing)
+        a, b, c = self.shape
+        return field.reshape((TILE,) * 3)[:a, :b, :c], doubtful
+
+    def winding(self, tree: Tree) -> Float32[ndarray, "a b c"]:
+        """Winding number of every voxel centre, carried along grid lines."""
+        from l9.geometry._sign_kernels import LINE, tile_winding
+
+        turns, _ = tile_winding(self.origin, tree.triangles, tree.boxes, tree.corners, tree.faces, tree.moments, tree.first)
+        a, b, c = self.shape
+        return turns.reshape((LINE,) * 3)[:a, :b, :c]
+
+    def farther_than(self, tree: Tree, band: int | float) -> bool:
+        """Whether the whole tile lies farther than `band` from the surface."""
+        from l9.geometry._lattice_kernels import TILE
+
+        centre = (self.origin + (TILE - 1) / 2).astype(np.float32)[None]
+        return bool(tree.nearest(centre)[0] > band + np.sqrt(3) * TILE / 2)
+
+
+def _prepared(
+    vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], resolution: int, box: Box, band: int | float, threads: int
+) -> tuple[float, Tree]:
+    """Side of a voxel, and the tree; UsageError for arguments that make no sense."""
+    if not band >= 0:
+        raise UsageError(f"band is {band}; expected 0 or more voxels")
+    if threads < 1:
+        raise UsageError(f"threads is {threads}; expected 1 or more")
+    return voxel_size(resolution, box), triangle_tree(vertices, faces, resolution, box)
+
+
+def _over_tiles(resolution: int, threads: int, work: Callable[[_Tile], Any]) -> Iterable[Any]:
+    """What `work` gives for each tile, in order."""
+    from l9.geometry._lattice_kernels import TILE
+
+    starts = range(0, resolution, TILE)
+    tiles = [_Tile(first, _shape(first, resolution, TILE), resolution) for first in product(starts, starts, starts)]
+    if threads == 1:
+        return [work(tile) for tile in tiles]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, tiles))
+
+
+def _shape(first: tuple[int, int, int], resolution: int, side: int) -> tuple[int, int, int]:
+    x, y, z = (min(side, resolution - start) for start in first)
+    return x, y, z

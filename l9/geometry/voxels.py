@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 from l9.geometry.grid import Box, voxel_triangles
-from l9.geometry.sign import inside_grid
+from l9.geometry.sdf import inside_grid
 
 
 def surface_occupancy(

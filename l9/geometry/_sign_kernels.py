@@ -1,0 +1,212 @@
+"""What is inside, of every voxel of a tile: the winding number of few points, carried along grid lines to all others.
+
+Between two points of a line w changes by a whole number at each surface the line crosses, and smoothly otherwise: only where an
+edge of the surface is near, such as the rim of a hole, does it change fast. So w is summed at anchors 8 voxels apart and carried
+from one to the next, along x, then y, then z. What is left over at the far anchor is the smooth part: where it is small it is shared
+out evenly, where it is not, and where the result is near a half, every voxel is summed; compiled by Numba.
+"""
+
+import numpy as np
+from numpy import ndarray
+
+from l9.geometry._kernels import side_of
+from l9.geometry._lattice_kernels import TILE
+from l9.geometry._tree_kernels import BOX, WIDE, tree_scratch
+from l9.geometry._triangle_kernels import Parts, scalar
+from l9.geometry._winding_kernels import winding_numbers
+
+ANCHORS = 8  # voxels between anchors
+SMOOTH = 0.15  # left over between two anchors: beyond it, w does not run evenly from one to the other
+CLOSED = 0.02  # left over less than that: a surface without holes near by, as far as w is summed exactly
+UNSURE = 0.1  # a carried w this near to a half is summed, or nearer than
+WAVERING = 0.8  # this share of what is left over
+INSIDE = 0.5  # halfway between what a closed surface gives outside and inside, see `l9.geometry.sign`
+LINE = TILE + 1  # points of a line: the tile's voxels and the first of the next
+
+
+@scalar
+def _first_line(low: float, origin: float, step: int) -> int:
+    """First line at or after coordinate `low`, of those every `step` voxels."""
+    return int(max(0.0, min(TILE + 1.0, np.ceil((low - origin) / step) * step)))
+
+
+@scalar
+def _cross_triangle(triangles: ndarray, t: int, counts: ndarray, origin: ndarray, a: int, steps: tuple[int, int]) -> None:
+    """Add one triangle's crossings of the tile's lines along axis `a` to `counts` [b, c, a], see `_count_crossings`."""
+    b, c = (a + 1) % 3, (a + 2) % 3
+    pb, qb, sb = triangles[t, 0, b], triangles[t, 1, b], triangles[t, 2, b]
+    pc, qc, sc = triangles[t, 0, c], triangles[t, 1, c], triangles[t, 2, c]
+    last_b, last_c = max(pb, qb, sb) - origin[b], max(pc, qc, sc) - origin[c]
+    start_c = _first_line(min(pc, qc, sc), origin[c], steps[1])
+    for i in range(_first_line(min(pb, qb, sb), origin[b], steps[0]), int(min(float(TILE), max(last_b, -1.0))) + 1, steps[0]):
+        for j in range(start_c, int(min(float(TILE), max(last_c, -1.0))) + 1, steps[1]):
+            x, y = origin[b] + i, origin[c] + j
+            of_s, first = side_of(pb, pc, qb, qc, x, y)
+            of_p, second = side_of(qb, qc, sb, sc, x, y)
+            of_q, third = side_of(sb, sc, pb, pc, x, y)
+            if first != second or second != third:
+                continue
+            area = of_p + of_q + of_s
+            depth = triangles[t, 0, a]
+            if area != 0.0:
+                depth = (of_p * depth + of_q * triangles[t, 1, a] + of_s * triangles[t, 2, a]) / area
+            step = np.ceil(depth - origin[a])
+            if 1 <= step <= TILE:
+                counts[i, j, int(step)] += first
+
+
+@scalar
+def _apart(boxes: ndarray, slot: int, origin: ndarray) -> bool:
+    """Whether the box of member `slot` (16 times the group, plus the member) misses the tile's lines along all three axes."""
+    place = (slot // WIDE) * BOX + slot % WIDE
+    apart = False
+    for axis in range(3):
+        low, high = boxes[place + axis * WIDE], boxes[place + (3 + axis) * WIDE]
+        apart = apart or low > origin[axis] + TILE or high < origin[axis]
+    return apart
+
+
+@scalar
+def _triangles_of(boxes: ndarray, first: ndarray, origin: ndarray, todo: ndarray, found: ndarray) -> int:
+    """Numbers of the triangles whose boxes meet the tile into `found`, and how many there are."""
+    todo[0, 0], todo[0, 1] = first[len(first) - 1], len(first) - 1
+    top, count = 1, 0
+    while top > 0:
+        top -= 1
+        group, level = todo[top, 0], todo[top, 1]
+        for member in range(WIDE):
+            if _apart(boxes, group * WIDE + member, origin):
+                continue
+            if level == 0:
+                found[count] = group * WIDE + member
+                count += 1
+            else:
+                todo[top, 0], todo[top, 1] = first[level - 1] + WIDE * (group - first[level]) + member, level - 1
+                top += 1
+    return count
+
+
+@scalar
+def _count_crossings(triangles: ndarray, near: ndarray, origin: ndarray, a: int, steps: tuple[int, int]) -> ndarray:
+    """Signed crossings of the tile's lines along axis `a`, int16 [b, c, a] with (b, c) = (a + 1, a + 2) modulo 3.
+
+    Entry k counts those between points k - 1 and k of the line: +1 where the surface faces along +a, -1 where it faces along -a.
+    steps  voxels between lines along b and c: only these lines are counted
+    """
+    counts = np.zeros((LINE, LINE, LINE), np.int16)
+    for t in near:
+        _cross_triangle(triangles, t, counts, origin, a, steps)
+    return counts
+
+
+@scalar
+def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: int, span: int, asked: ndarray, last: bool) -> None:
+    """Carry w along one line (flat, `step` apart from `start` on) over each stretch of `span` voxels whose ends are known.
+
+    counts  the line's crossings, int16 (LINE)
+    asked   where w may run unevenly: the stretch's middle, to be summed before the halves are tried
+    last    whether nothing is carried from this line on: then only what is near a half matters
+    """
+    for low in range(0, TILE, span):
+        if known[start + (low + 1) * step]:
+            continue
+        crossed, surfaces = 0, 0
+        for k in range(low + 1, low + span + 1):
+            crossed += counts[k]
+            surfaces += abs(counts[k])
+        here, there = turns[start + low * step], turns[start + (low + span) * step]
+        left_over = there - here + crossed
+        unsure = UNSURE + WAVERING * abs(left_over)
+        even = abs(left_over) <= SMOOTH if not last else span < ANCHORS or surfaces == 0 or abs(left_over) <= CLOSED
+        for k in range(low + 1, low + span):
+            here += left_over / span - counts[k]
+            turns[start + k * step] = here
+            even = even and not (last and abs(abs(here) - INSIDE) < unsure)
+        if even:
+            for k in range(low + 1, low + span):
+                known[start + k * step] = 1
+        else:
+            asked[start + (low + span // 2) * step] = 1
+
+
+@scalar
+def _sum_asked(
+    turns: ndarray, known: ndarray, asked: ndarray, origin: ndarray, points: ndarray, places: ndarray, sums: ndarray, tree: Parts
+) -> int:
+    """Sum w where `asked`, block by block so that packets are compact; clear that, and return at how many points."""
+    corners, faces, moments, first = tree
+    count = 0
+    for i in range(0, LINE, 4):
+        for j in range(0, LINE, 4):
+            for k in range(0, LINE, 4):
+                for a in range(i, min(i + 4, LINE)):
+                    for b in range(j, min(j + 4, LINE)):
+                        for c in range(k, min(k + 4, LINE)):
+                            place = (a * LINE + b) * LINE + c
+                            if asked[place]:
+                                points[count, 0], points[count, 1], points[count, 2] = origin[0] + a, origin[1] + b, origin[2] + c
+                                places[count] = place
+                                asked[place] = 0
+                                count += 1
+    winding_numbers(points, count, corners, faces, moments, first, sums)
+    for n in range(count):
+        turns[places[n]], known[places[n]] = sums[n], 1
+    return count
+
+
+@scalar
+def _carry_axis(turns: ndarray, known: ndarray, asked: ndarray, counts: ndarray, a: int, steps: tuple[int, int], span: int) -> None:
+    """Carry w along all lines of axis `a` that `_count_crossings` counted, over stretches of `span` voxels."""
+    strides = (LINE * LINE, LINE, 1)
+    for i in range(0, LINE, steps[0]):
+        for j in range(0, LINE, steps[1]):
+            start = i * strides[(a + 1) % 3] + j * strides[(a + 2) % 3]
+            _carry(turns, known, counts[i, j], start, strides[a], span, asked, a == 2)
+
+
+@scalar
+def tile_winding(
+    origin: ndarray, triangles: ndarray, boxes: ndarray, corners: ndarray, faces: ndarray, moments: ndarray, first: ndarray
+) -> tuple[ndarray, int]:
+    """Winding number at the points of a tile, float32 flat LINE^3 (the first of the next tiles included), and at how many it was summed.
+
+    origin     float64 (3): centre of its first voxel, voxels from the middle of the grid
+    triangles  float64 (n, 3, 3), and the same as float32 (n, 9) `corners`, in the tree's order
+    """
+    turns, known, asked = np.zeros(LINE**3, np.float32), np.zeros(LINE**3, np.uint8), np.zeros(LINE**3, np.uint8)
+    points, places, sums = np.empty((LINE**3, 3), np.float32), np.empty(LINE**3, np.int64), np.empty(LINE**3, np.float32)
+    tree = (corners, faces, moments, first)
+    found = np.empty(len(triangles), np.int64)
+    near = found[: _triangles_of(boxes, first, origin, tree_scratch()[0], found)]
+    for i in range(0, LINE, ANCHORS):
+        for j in range(0, LINE, ANCHORS):
+            for k in range(0, LINE, ANCHORS):
+                asked[(i * LINE + j) * LINE + k] = 1
+    summed = _sum_asked(turns, known, asked, origin, points, places, sums, tree)
+    for a in range(3):  # along x between anchors, along y from there, along z to all
+        steps = (ANCHORS, ANCHORS) if a == 0 else (ANCHORS, 1) if a == 1 else (1, 1)
+        counts = _count_crossings(triangles, near, origin, a, steps)
+        span = ANCHORS
+        while span > 1:
+            _carry_axis(turns, known, asked, counts, a, steps, span)
+            summed += _sum_asked(turns, known, asked, origin, points, places, sums, tree)
+            span //= 2
+    return turns, summed
+
+
+@scalar
+def sign_tile(field: ndarray, turns: ndarray, shape: ndarray, facing: int) -> int:
+    """Turn the distances of a tile (float32 flat TILE^3) negative inside; how many of its wanted voxels are in doubt: |w| 0.25 to 0.75.
+
+    facing  1, or -1 for a mesh that is inside out
+    """
+    doubtful = 0
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            for k in range(shape[2]):
+                turn = facing * turns[(i * LINE + j) * LINE + k]
+                doubtful += 1 if 0.25 < abs(turn) < 0.75 else 0
+                if turn > INSIDE:
+                    place = (i * TILE + j) * TILE + k
+                    field[place] = -field[place]
+    return doubtful
