@@ -32,6 +32,8 @@ COARSEST = 8  # voxels between the first nodes
 AGREE = np.float32(1.039)  # upper over lower bound of the squared distance: their middle is within 0.96 %
 WINDOW = np.float32(0.981)  # beyond the band, what is less than 0.95 % nearer than the best so far is not looked for
 ALL = np.float32(1)
+Size = tuple[int, int, int]
+"""Of an array of nodes or voxels, along x, y, z."""
 DISTINCT = 12  # triangles of neighbours that are tried before a search
 PARENTS = 12  # nodes of the coarser lattice at a block of 2 x 2 x 4 nodes
 ROOM = np.float32(1.00001)  # on a bound that was computed with another formula than the search's
@@ -87,7 +89,7 @@ def _cell_bounds(table: ndarray, chunk: int, corners: ndarray, middles: ndarray)
 
 
 @scalar
-def _cell_corners(nodes: ndarray, size: ndarray, i: int, j: int, k: int, stride: int, corners: ndarray) -> float:
+def _cell_corners(nodes: ndarray, size: Size, i: int, j: int, k: int, stride: int, corners: ndarray) -> float:
     """Fill `corners` (see `_cell_bounds`) of cell (i, j, k); its least squared distance."""
     least = AWAY
     for corner in range(8):
@@ -115,7 +117,7 @@ def _middle_agrees(corners: ndarray, stride: int) -> bool:
 
 
 @scalar
-def _fill_cell(field: ndarray, nodes: ndarray, size: ndarray, i: int, j: int, k: int, stride: int, band: float, scratch: Parts) -> bool:
+def _fill_cell(field: ndarray, nodes: ndarray, size: Size, i: int, j: int, k: int, stride: int, band: float, scratch: Parts) -> bool:
     """Fill the voxels of one cell from its corners, if they prove them all to be beyond the band and within the tolerance."""
     corners, middles = scratch
     least = np.sqrt(_cell_corners(nodes, size, i, j, k, stride, corners))
@@ -156,7 +158,7 @@ def _offer(parents: ndarray, stride: float, block: ndarray) -> None:
 
 @scalar
 def _gather_parents(
-    nodes: ndarray, numbers: ndarray, known: ndarray, size: ndarray, i: int, j: int, k: int, stride: int, parents: ndarray
+    nodes: ndarray, numbers: ndarray, known: ndarray, size: Size, i: int, j: int, k: int, stride: int, parents: ndarray
 ) -> None:
     """Parents (see `_offer`) of the block whose first node is (i, j, k); those not known lie far away and are asked by no lane."""
     parent = 0
@@ -223,7 +225,7 @@ def _search(
 def _take_block(
     block: ndarray,
     need: ndarray,
-    size: ndarray,
+    size: Size,
     i: int,
     j: int,
     k: int,
@@ -270,7 +272,7 @@ def _refine(
     coarse: Parts,
     known: ndarray,
     need: ndarray,
-    size: ndarray,
+    size: Size,
     out: Parts,
     band: float,
     tree: Parts,
@@ -319,7 +321,7 @@ def _refine(
 
 @scalar
 def _first_nodes(
-    nodes: ndarray, numbers: ndarray, known: ndarray, size: ndarray, shape: ndarray, tree: Parts, origin: ndarray, work: Parts
+    nodes: ndarray, numbers: ndarray, known: ndarray, size: Size, shape: Size, tree: Parts, origin: ndarray, work: Parts
 ) -> None:
     """Search for the nodes of the coarsest lattice, each packet from what the one before found."""
     frames, boxes, first = tree
@@ -340,13 +342,19 @@ def _first_nodes(
 
 
 @scalar
-def _padded(cells: int) -> ndarray:
-    """Size of the arrays of a lattice over `cells` cells a side: whole blocks of 2 x 2 x 4 nodes."""
-    return np.array([cells + 2, cells + 2, cells + 4])
+def _cells_over(voxels: int) -> int:
+    """Cells of the coarsest lattice over so many voxels."""
+    return (voxels + COARSEST - 1) // COARSEST
 
 
 @scalar
-def _mark_open(live: ndarray, cells: int, size: ndarray, need: ndarray, final: bool, i: int, j: int, k: int, below: ndarray) -> None:
+def _padded(cells: int) -> Size:
+    """Size of the arrays of a lattice over `cells` cells a side: whole blocks of 2 x 2 x 4 nodes."""
+    return cells + 2, cells + 2, cells + 4
+
+
+@scalar
+def _mark_open(live: ndarray, cells: int, size: Size, need: ndarray, final: bool, i: int, j: int, k: int, below: ndarray) -> None:
     """Mark what lies in cell (i, j, k), which stays open: its nodes of the next lattice, and the cells between them."""
     wide = 2 if final else 3
     for a in range(wide):
@@ -359,30 +367,32 @@ def _mark_open(live: ndarray, cells: int, size: ndarray, need: ndarray, final: b
 
 
 @scalar
-def tile_distance(field: ndarray, origin: ndarray, shape: ndarray, band: float, frames: ndarray, boxes: ndarray, first: ndarray) -> None:
+def tile_distance(field: ndarray, origin: ndarray, shape: Size, band: float, frames: ndarray, boxes: ndarray, first: ndarray) -> None:
     """Distance (voxels) of the voxels of a tile into `field` (float32 flat TILE^3).
 
     origin  float32 (3): centre of its first voxel, voxels from the middle of the grid
-    shape   int64 (3): voxels of it that are wanted; the others of `field` are left as they are, or not
+    shape   voxels a side of it that are wanted; the others of `field` are left as they are, or not
     band    voxels: up to this distance every one is exact (float32), beyond it within 1 %
     """
     tree, work, cell_work = (frames, boxes, first), tree_scratch(), (np.zeros((8, 4), np.float32), np.empty(64, np.float32))
     square_band = np.float32(band * band)
     stride, cells = COARSEST, TILE // COARSEST
     size = _padded(cells)
-    nodes, numbers = np.empty(4 * size.prod(), np.float32), np.empty(size.prod(), np.int32)
-    known, live = np.zeros(size.prod(), np.uint8), np.zeros(cells**3, np.uint8)
-    wide = (shape + COARSEST - 1) // COARSEST
+    count = size[0] * size[1] * size[2]
+    nodes, numbers = np.empty(4 * count, np.float32), np.empty(count, np.int32)
+    known, live = np.zeros(count, np.uint8), np.zeros(cells**3, np.uint8)
+    wide = (_cells_over(shape[0]), _cells_over(shape[1]), _cells_over(shape[2]))
     for i in range(wide[0]):
         for j in range(wide[1]):
             for k in range(wide[2]):
                 live[(i * cells + j) * cells + k] = 1
-    _first_nodes(nodes, numbers, known, size, wide + 1, tree, origin, work)
+    _first_nodes(nodes, numbers, known, size, (wide[0] + 1, wide[1] + 1, wide[2] + 1), tree, origin, work)
     while stride > 1:
         half = stride // 2
         final = half == 1
-        finer = _padded(2 * cells) if not final else np.array([TILE, TILE, TILE])
-        need, below = np.zeros(finer.prod(), np.uint8), np.zeros(8 * cells**3 if not final else 1, np.uint8)
+        finer = _padded(2 * cells) if not final else (TILE, TILE, TILE)
+        count = finer[0] * finer[1] * finer[2]
+        need, below = np.zeros(count, np.uint8), np.zeros(8 * cells**3 if not final else 1, np.uint8)
         for i in range(cells):
             for j in range(cells):
                 for k in range(cells):
@@ -391,7 +401,7 @@ def tile_distance(field: ndarray, origin: ndarray, shape: ndarray, band: float, 
                     if stride > 2 and _fill_cell(field, nodes, size, i, j, k, stride, band, cell_work):
                         continue
                     _mark_open(live, cells, finer, need, final, i, j, k, below)
-        more = finer.prod() if not final else 1
+        more = count if not final else 1
         finer_nodes, finer_numbers = np.empty(4 * more, np.float32), np.empty(more, np.int32)
         _refine(half, (nodes, numbers, size), known, need, finer, (field, finer_nodes, finer_numbers), square_band, tree, origin, work)
         nodes, numbers, known, live, size, stride, cells = finer_nodes, finer_numbers, need, below, finer, half, 2 * cells

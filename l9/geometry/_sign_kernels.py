@@ -195,7 +195,7 @@ def tile_winding(
 
 
 @scalar
-def sign_tile(field: ndarray, turns: ndarray, shape: ndarray, facing: int) -> int:
+def sign_tile(field: ndarray, turns: ndarray, shape: tuple[int, int, int], facing: int) -> int:
     """Turn the distances of a tile (float32 flat TILE^3) negative inside; how many of its wanted voxels are in doubt: |w| 0.25 to 0.75.
 
     facing  1, or -1 for a mesh that is inside out

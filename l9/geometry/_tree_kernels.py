@@ -46,9 +46,10 @@ def _spread_bits(value: int) -> int:
 def morton_order(points: ndarray) -> ndarray:
     """Numbers of `points` (float64 (n, 3)) along a Morton curve through their box; equal places keep their order."""
     count = len(points)
-    low, high = np.full(3, np.inf), np.full(3, -np.inf)
-    for n in range(count):
-        for axis in range(3):
+    low, high = np.empty(3), np.empty(3)
+    for axis in range(3):
+        low[axis], high[axis] = points[0, axis], points[0, axis]
+        for n in range(1, count):
             low[axis], high[axis] = min(low[axis], points[n, axis]), max(high[axis], points[n, axis])
     size = max(high[0] - low[0], high[1] - low[1], high[2] - low[2], 1e-300)
     places = np.empty(count, np.int64)
@@ -62,7 +63,8 @@ def morton_order(points: ndarray) -> ndarray:
         until = np.zeros((1 << CURVE_BITS) + 1, np.int64)
         for n in range(count):
             until[((places[n] >> (CURVE_BITS * digit)) & 1023) + 1] += 1
-        until = np.cumsum(until)
+        for value in range(1 << CURVE_BITS):
+            until[value + 1] += until[value]
         for n in range(count):
             value = (places[order[n]] >> (CURVE_BITS * digit)) & 1023
             other[until[value]] = order[n]

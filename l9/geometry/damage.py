@@ -10,7 +10,7 @@ from numpy import ndarray
 Arrays = tuple[Float[ndarray, "_ 3"], Int[ndarray, "_ 3"]]
 """Vertices and faces."""
 
-SMOOTH = 0.05  # normals round a vertex that spread less than this (variance over that along their mean) belong to one smooth wall
+FLAT = 1e-6  # normals round a vertex that spread less than this across their mean (squares over squares) are those of one plane
 
 
 def holed(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], *, share: float = 0.1, seed: int = 0) -> Arrays:
@@ -90,5 +90,5 @@ def _inset(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], depth: f
     for corner in faces.T:
         np.add.at(squares, corner, normals[:, :, None] * normals[:, None, :])
         np.add.at(sums, corner, normals)
-    moves = (np.linalg.pinv(squares, rcond=SMOOTH, hermitian=True) @ sums[:, :, None])[:, :, 0]
+    moves = (np.linalg.pinv(squares, rcond=FLAT, hermitian=True) @ sums[:, :, None])[:, :, 0]
     return vertices - depth * moves

@@ -222,12 +222,11 @@ class _Tile:
         from l9.geometry._sign_kernels import sign_tile, tile_winding
 
         field = np.empty(TILE**3, np.float32)
-        shape = np.array(self.shape)
-        tile_distance(field, self.origin.astype(np.float32), shape, float(band), tree.frames, tree.boxes, tree.first)
+        tile_distance(field, self.origin.astype(np.float32), self.shape, float(band), tree.frames, tree.boxes, tree.first)
         doubtful = 0
         if facing:
             turns, _ = tile_winding(self.origin, tree.triangles, tree.boxes, tree.corners, tree.faces, tree.moments, tree.first)
-            doubtful = sign_tile(field, turns, shape, facing)
+            doubtful = sign_tile(field, turns, self.shape, facing)
         a, b, c = self.shape
         return field.reshape((TILE,) * 3)[:a, :b, :c], doubtful
 
