@@ -53,16 +53,36 @@ def test_relative_indices_count_back_from_where_they_stand():
     np.testing.assert_array_equal(mesh.faces, [[1, 2, 3], [4, 5, 6], [0, 1, 6]])
 
 
+@pytest.mark.parametrize("ending", [".obj", ".off", ".ply"])
 @pytest.mark.parametrize("first", range(6))
-def test_concave_faces_are_noted(first):
+def test_concave_faces_are_cut_to_their_area(first, ending):
     """An L of area 3: a fan from two of its corners is right, from the others it reaches outside. A square slightly bent is convex."""
-    corners = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
-    lines = "".join(f"v {x} {y} 0\n" for x, y in corners[first:] + corners[:first])
-    square = "v 0 0 5\nv 1 0 5\nv 1 1 5\nv 0 1 5.001\n"
-    mesh = read_mesh(io.BytesIO((lines + square + "f 1 2 3 4 5 6\nf 7 8 9 10\n").encode()), ".obj", "+Y")
-    area = np.linalg.norm(np.cross(*np.diff(mesh.vertices[mesh.faces[:4]], axis=1).swapaxes(0, 1)), axis=1).sum() / 2
-    noted = ("1 concave faces cut into fans, which reach beyond them",)
-    assert mesh.notes == (() if area < 3.001 else noted) and (area > 3.001) == (first not in (0, 3))
+    corners = [(0, 0, 0), (2, 0, 0), (2, 1, 0), (1, 1, 0), (1, 2, 0), (0, 2, 0)]
+    square = [(0, 0, 5), (1, 0, 5), (1, 1, 5), (0, 1, 5.001)]
+    mesh = read_mesh(
+        io.BytesIO(_faces_file(ending, [*corners[first:], *corners[:first], *square], ["0 1 2 3 4 5", "6 7 8 9"])), ending, "+Y"
+    )
+    sides = np.diff(mesh.vertices[mesh.faces], axis=1)
+    areas = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
+    assert mesh.notes == () and areas[:4].sum() == pytest.approx(3) and mesh.faces[4:].tolist() == [[6, 7, 8], [6, 8, 9]]
+
+
+@pytest.mark.parametrize("ending", [".obj", ".off", ".ply"])
+def test_faces_that_cross_themselves_are_noted(ending):
+    points = [(0, 0, 0), (3, 3, 0), (3, 0, 0), (0, 1, 0)]
+    mesh = read_mesh(io.BytesIO(_faces_file(ending, points, ["0 1 2 3"])), ending, "+Y")
+    assert mesh.notes == ("1 concave faces cut into fans, which reach beyond them",) and mesh.faces.tolist() == TWO
+
+
+def _faces_file(ending, points, faces):
+    rows = "".join("{} {} {}\n".format(*point) for point in points)
+    counted = "".join(f"{len(face.split())} {face}\n" for face in faces)
+    if ending == ".off":
+        return f"OFF\n{len(points)} {len(faces)} 0\n{rows}{counted}".encode()
+    if ending == ".ply":
+        return ply_header("ascii", len(points), len(faces)) + (rows + counted).encode()
+    lines = "".join("f " + " ".join(str(int(corner) + 1) for corner in face.split()) + "\n" for face in faces)
+    return ("v " + rows.rstrip("\n").replace("\n", "\nv ") + "\n" + lines).encode()
 
 
 def test_faces_too_small_to_be_one_are_left_out_and_noted():
@@ -101,15 +121,17 @@ def test_obj_that_cannot_be_used_is_refused(data, reason, words):
 
 @given(st.lists(st.integers(3, 9), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
 def test_polygons_keep_their_corners_and_their_order(counts, seed):
-    """Each polygon of n corners gives n - 2 triangles, all of them from its own corners, fanned around the first."""
+    """Each polygon of n corners, however wild, gives n - 2 triangles that together run around it."""
     points = np.random.default_rng(seed).normal(size=(sum(counts), 3))
     lines = ["v {!r} {!r} {!r}".format(*map(float, point)) for point in points]
     ends = np.cumsum(counts)
     lines += ["f " + " ".join(str(n + 1) for n in range(end - count, end)) for count, end in zip(counts, ends, strict=True)]
     mesh = obj("\n".join(lines).encode())
     np.testing.assert_array_equal(mesh.vertices, points)
-    expected = [[end - c, end - c + k, end - c + k + 1] for c, end in zip(counts, ends, strict=True) for k in range(1, c - 1)]
-    assert mesh.faces.tolist() == expected
+    for count, end, triangles in zip(counts, ends, np.split(mesh.faces, np.cumsum(np.subtract(counts, 2))[:-1]), strict=True):
+        sides = {(int(one[k - 1]), int(one[k])) for one in triangles for k in range(3)}
+        around = {(end - count + k, end - count + (k + 1) % count) for k in range(count)}
+        assert len(triangles) == count - 2 and {side for side in sides if side[::-1] not in sides} == around
 
 
 @given(st.binary(max_size=300), st.sampled_from(sorted(FORMATS)))

@@ -14,7 +14,7 @@ from l9.readers.files import files_below, printable
 from l9.readers.materials import NOTES, material_file, with_materials
 from l9.readers.meshes import FORMATS, read_mesh
 
-VERSION = 3
+VERSION = 4
 
 
 def find(root: Path) -> Iterator[Found]:

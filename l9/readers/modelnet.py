@@ -14,7 +14,7 @@ from l9.readers.files import files_below, printable
 from l9.readers.lists import check_root
 from l9.readers.meshes import read_mesh
 
-VERSION = 1
+VERSION = 2
 SPLITS = ("train", "test")
 
 

@@ -29,7 +29,7 @@ AFTER_SLASH = re.compile(rb"/\S*")  # texture and normal numbers of a corner
 
 
 def read_obj(stream: BinaryIO, up: Axis) -> Mesh:
-    """The mesh of a whole OBJ file: all objects and groups together, float64 vertices, polygons cut into fans.
+    """The mesh of a whole OBJ file: all objects and groups together, float64 vertices, polygons cut into triangles.
 
     raises  RefusedObject `empty-file`, `line-too-long`, `unreadable` (with the line), `no-faces`, `index-out-of-range`, `not-finite`
             or `no-area`
@@ -43,7 +43,8 @@ def read_obj(stream: BinaryIO, up: Axis) -> Mesh:
         raise RefusedObject("no-faces", f"{len(vertex_lines):,} vertices, 0 faces")
     polygons = _polygons(face_lines, data).within(len(vertex_lines), first=1)
     vertices = _vertices(vertex_lines)
-    return checked_mesh(Mesh(vertices, polygons.triangles(), up, polygons.notes(vertices) + library_notes(data)))
+    faces, notes = polygons.triangles(vertices)
+    return checked_mesh(Mesh(vertices, faces, up, notes + library_notes(data)))
 
 
 def _vertices(lines: list[bytes]) -> Float[ndarray, "v 3"]:

@@ -18,7 +18,7 @@ HEADER = re.compile(rb"(?:ST)?C?N?4?OFF(?![A-Z])", re.IGNORECASE)
 
 
 def read_off(stream: BinaryIO, up: Axis) -> Mesh:
-    """The mesh of an ASCII OFF file: float64 vertices, polygons cut into fans; colours and normals are left unread.
+    """The mesh of an ASCII OFF file: float64 vertices, polygons cut into triangles; colours and normals are left unread.
 
     raises  RefusedObject `empty-file`, `line-too-long`, `unreadable`, `truncated`, `no-faces`, `index-out-of-range`, `not-finite`
             or `no-area`
@@ -36,8 +36,9 @@ def read_off(stream: BinaryIO, up: Axis) -> Mesh:
         polygons = _polygons(lines[1 + vertex_count : 1 + vertex_count + face_count])
     except (ValueError, OverflowError) as error:
         raise RefusedObject("unreadable", f"a line that is not made of numbers ({error})") from error
-    polygons = polygons.within(vertex_count, first=0)
-    return checked_mesh(Mesh(flat.reshape(-1, 3), polygons.triangles(), up, polygons.notes(flat.reshape(-1, 3))))
+    vertices = flat.reshape(-1, 3)
+    faces, notes = polygons.within(vertex_count, first=0).triangles(vertices)
+    return checked_mesh(Mesh(vertices, faces, up, notes))
 
 
 def _counts(lines: list[bytes]) -> tuple[int, int]:

@@ -28,7 +28,7 @@ TEXTURE = re.compile(r"TextureFile\s+(.*)", re.IGNORECASE)
 
 
 def read_ply(stream: BinaryIO, up: Axis) -> Mesh:
-    """The mesh of a whole PLY file: float64 vertices, polygons cut into fans; colours, normals and edges are left unread.
+    """The mesh of a whole PLY file: float64 vertices, polygons cut into triangles; colours, normals and edges are left unread.
 
     Counts in the header are held against the file's size before memory is taken.
     raises  RefusedObject `empty-file`, `line-too-long`, `unreadable`, `truncated`, `no-faces`, `index-out-of-range`, `not-finite`
@@ -44,7 +44,8 @@ def read_ply(stream: BinaryIO, up: Axis) -> Mesh:
         raise RefusedObject("no-faces", f"{0 if vertices is None else len(vertices):,} vertices, and no lists of their numbers")
     polygons = polygons.within(len(vertices), first=0)
     textures = [found.group(1) for comment in header.comments if (found := TEXTURE.fullmatch(comment))]
-    return checked_mesh(Mesh(vertices, polygons.triangles(), up, polygons.notes(vertices) + outside_notes(textures)))
+    faces, notes = polygons.triangles(vertices)
+    return checked_mesh(Mesh(vertices, faces, up, notes + outside_notes(textures)))
 
 
 def _places(element: Element) -> list[int]:

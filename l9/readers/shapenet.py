@@ -20,7 +20,7 @@ from l9.readers.lists import check_root, read_json, read_text, safe_name
 from l9.readers.materials import NOTES, material_file, with_materials
 from l9.readers.meshes import read_mesh
 
-VERSION = 2
+VERSION = 3
 SYNSET = re.compile(r"\d{8}")
 TAXONOMY, SPLITS = "taxonomy.json", "all.csv"
 SPLIT_OF = {"train": "train", "val": "validation", "test": "test"}

@@ -25,7 +25,7 @@ from l9.readers.files import files_below, printable
 from l9.readers.meshes import read_mesh
 from l9.readers.properties import parse_properties
 
-VERSION = 3
+VERSION = 4
 CATALOGS = ("PluginFurnitureCatalog.properties", "com/eteks/sweethome3d/io/DefaultFurnitureCatalog.properties")
 MARKERS = ("lightSource.obj", "texturableTriangle.obj")  # no furniture: a lamp's glow, drawn by lines in 8 entries, and a bare wedge
 MODEL = re.compile("model#(?:0|[1-9][0-9]{0,8})")  # as Sweet Home 3D counts: no `#01`, and no digits of another script

@@ -321,3 +321,27 @@ def test_pictures_elsewhere_are_noted_and_the_mesh_comes_through(attacked):
         "outside-picture.glb": "'file:///etc/passwd' leads outside the object's folder: not opened; "
         "'../../x.png' leads outside the object's folder: not opened"
     }
+
+
+def test_concave_faces_that_cost_too_much_come_through_as_fans(tmp_path):
+    """One of 200,000 corners, 400,000 of 5 corners, and a small one with corners that no number can hold the area of."""
+    (tmp_path / "root").mkdir()
+    angles = np.arange(200_000) * np.pi / 100_000
+    ring = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1) * (1 - np.arange(200_000) % 2 / 2)[:, None]
+    pentagon = np.array([(-1, 4, 0), (-2, 0, 0), (0, 0, 0), (2, 2, 0), (1, 1.5, 0)])
+    for name, points, count in (("ring", ring, 1), ("pentagons", pentagon, 400_000), ("huge", pentagon * 1e200, 1)):
+        rows = np.zeros(count, [("count", "<u4"), ("corners", "<i4", len(points))])
+        rows["count"], rows["corners"] = len(points), np.arange(len(points))
+        header = ply_header("binary_little_endian", len(points), count, corners="uint int vertex_indices").replace(b"float", b"double")
+        (tmp_path / "root" / f"{name}.ply").write_bytes(header + points.astype("<f8").tobytes() + rows.tobytes())
+    with new_sandbox(LIMITS) as sandbox:
+        store, meshes, reasons = prepared(tmp_path / "root", tmp_path / "home", sandbox)
+        assert sandbox.deaths == 0
+    assert reasons == {} and {name: len(faces) for name, (_, faces) in meshes.items()} == {
+        "ring.ply": 199_998, "pentagons.ply": 1_200_000, "huge.ply": 3,
+    }  # fmt: skip
+    notes = notes_of(store)
+    assert notes["ring.ply"] == "1 concave faces cut into fans, which reach beyond them" and notes["huge.ply"] == ""
+    cut = meshes["pentagons.ply"][1].reshape(-1, 3, 3) != [[0, 1, 2], [0, 2, 3], [0, 3, 4]]
+    assert 0 < int(cut.any(axis=(1, 2)).sum()) < 400_000
+    assert notes["pentagons.ply"] == f"{400_000 - int(cut.any(axis=(1, 2)).sum()):,} concave faces cut into fans, which reach beyond them"
