@@ -24,6 +24,7 @@ def findings(rows: Sequence[Row]) -> dict[str, Any]:
         "accuracy": accuracy([row for row in good if "band_error" in row]),
         "sign": sign([row for row in good if "backwards" in row and row["resolution"] == 64]),
         "damage": damage([row for row in good if row["mesh"].startswith("damage/")]),
+        "sheets_with_an_inside": [row["mesh"] for row in good if row["mesh"].endswith(SHEET) and row.get("sign", "none") != "none"],
         "errors": errors,
     }
     return found | {"wanted": wanted(found)}

@@ -15,6 +15,7 @@ from numpy import ndarray
 from sdf_judged import judged
 from sdf_peers import CONTESTANTS, Grid
 
+from l9.geometry.sdf import measured_grid
 from l9.geometry.solids import SOLIDS
 
 SHORT, CALLS = 5.0, 3  # a call shorter than this many seconds is timed 3 times: the median counts
@@ -41,6 +42,8 @@ def timed_grid(grid: Grid, job: dict[str, Any]) -> dict[str, Any]:
     row = {"seconds": statistics.median(seconds), "calls": len(seconds)}
     if job["truth"]:
         row |= judged(found, dict(np.load(job["truth"])))
+    if job["contestant"] == "l9" and not job["timed"]:
+        row["sign"] = measured_grid(vertices, faces, job["resolution"]).sign
     return row
 
 

@@ -30,6 +30,8 @@ def markdown(found: dict[str, Any]) -> str:
         tables.append(f"First call of a new process {first['first_seconds']:.2f} s, second {first['second_seconds']:.2f} s.")
     tables += [f"Left out: {name}: {reason}." for name, reason in found.get("left_out", {}).items()]
     tables += [f"Failed: {line}" for line in found["errors"]]
+    if found["sheets_with_an_inside"]:
+        tables.append(f"Sheets that l9 gives an inside: {', '.join(found['sheets_with_an_inside'])}.")
     if found["sign"]["no_inside"]:
         tables.append(f"No inside by the reference: {', '.join(found['sign']['no_inside'])}.")
     return "\n\n".join(tables)

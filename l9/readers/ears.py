@@ -65,13 +65,6 @@ class _Ring:
                 return False
         return True
 
-    def flattest(self, corner: int) -> int:
-        """The corner that turns least to either side, the first one from `corner` on."""
-        corners = [corner]
-        while len(corners) < self.left:
-            corners.append(self.behind[corners[-1]])
-        return min(corners, key=lambda one: abs(self.turn(one)))
-
     def cut(self, corner: int) -> tuple[int, int, int]:
         """Take a corner away; its triangle."""
         a, c = self.before[corner], self.behind[corner]
@@ -91,10 +84,9 @@ class _Ring:
 def cut_ears(x: list[float], y: list[float], budget: int) -> tuple[list[tuple[int, int, int]], int]:
     """A polygon of n corners that turns left as n - 2 triangles of corner numbers, and what that took of `budget`.
 
-    Spikes go first: one that is left where a ring walks along an edge and back would hide behind corners in the same place. Where there
-    is no ear (corners on one line, a ring that crosses itself) the flattest corner is cut instead. If the ring does not cross itself and
-    no triangle turns right, the triangles are exactly the polygon: they cover a point as often as the ring goes around it. Always the
-    same for the same numbers.
+    Spikes go first: what is left where a ring walks along a line and back would hide behind corners in the same place. A ring without any
+    ear (all on one line, or one that crosses itself) loses any corner. If the ring does not cross itself and no triangle turns right, the
+    triangles are exactly the polygon: they cover a point as often as the ring goes around it. Always the same for the same numbers.
     budget  in comparisons of two corners, see CORNER; [] and all of it where it is too small
     """
     ring, spent = _Ring(x, y), CORNER * len(x)
@@ -107,9 +99,7 @@ def cut_ears(x: list[float], y: list[float], budget: int) -> tuple[list[tuple[in
         spike = ring.spike()
         if spike is not None:
             corner = spike
-        elif passed == ring.left:
-            corner, spent = ring.flattest(corner), spent + CORNER * ring.left
-        elif not ring.is_ear(corner):
+        elif passed < ring.left and not ring.is_ear(corner):
             corner, passed = ring.behind[corner], passed + 1
             continue
         triangles.append(ring.cut(corner))
