@@ -92,8 +92,8 @@ class Job:
 class Rows:
     """What has been measured, kept as it comes, so that a stopped bench goes on."""
 
-    def __init__(self, path: Path, *, fresh: bool, minutes: float | None) -> None:
-        self.path, self.left = path, 0
+    def __init__(self, path: Path, *, fresh: bool, minutes: float | None, only: Sequence[str]) -> None:
+        self.path, self.left, self.only = path, 0, only
         self._until = None if minutes is None else time.monotonic() + 60 * minutes
         path.parent.mkdir(parents=True, exist_ok=True)
         if fresh:
@@ -102,9 +102,10 @@ class Rows:
         self._known: dict[str, dict[str, Any]] = {row["key"]: row for row in map(json.loads, lines)}
 
     def of(self, job: Job) -> dict[str, Any] | None:
-        """The row of a job, measured now where it is not there; None where the time is up."""
+        """The row of a job, measured now where it is not there; None where the time is up or others alone are measured."""
         if job.key not in self._known:
-            if self._until is not None and time.monotonic() >= self._until:
+            others_alone = bool(self.only) and job.contestant not in self.only and job.kind != "truth"
+            if others_alone or (self._until is not None and time.monotonic() >= self._until):
                 self.left += 1
                 return None
             facts = {"kind": job.kind, "contestant": job.contestant, "mesh": job.subject.name, "resolution": job.resolution}
@@ -182,13 +183,19 @@ def main() -> None:
         __doc__.splitlines()[0],
         home={"type": Path, "default": Path("l9-home")},
         rows={"action": "append", "choices": PARTS, "default": [], "help": "this part alone; may stand more than once"},
+        only={
+            "action": "append",
+            "choices": list(CONTESTANTS),
+            "default": [],
+            "help": "measure this contestant alone, beside the rows there are",
+        },
         fresh={"action": "store_true", "help": "measure everything again"},
         table={"action": "store_true", "help": "print Markdown before the last line"},
         minutes={"type": float, "help": "measure no longer than this, then report what is there; 0: measure nothing"},
         every={"type": int, "default": EVERY, "help": "take every so-manieth model of the card furniture"},
     )
     folder: Path = (given.work / "sdf").resolve()
-    rows = Rows(folder / "rows.jsonl", fresh=given.fresh, minutes=given.minutes)
+    rows = Rows(folder / "rows.jsonl", fresh=given.fresh, minutes=given.minutes, only=given.only)
     meshes = folder / "meshes"
     meshes.mkdir(exist_ok=True)
     models = furniture(meshes, given.home.resolve(), given.every)
