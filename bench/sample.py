@@ -13,7 +13,6 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before any library counts the cores
 
-import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from models import model_of
 from rounds import medians, options, ratio, report, round_robin, say
 from scipy.spatial import cKDTree
 
@@ -30,7 +30,7 @@ from l9.geometry.open3d_library import open3d
 from l9.geometry.sample import sample_surface
 from l9.geometry.solids import SOLIDS
 from l9.geometry.subsets import farthest_points, poisson_disk_points
-from l9.readers.sweethome import find, read
+from l9.readers.sweethome import find
 
 COUNTS = (10_000, 100_000)
 SECONDS = 0.3  # of one figure, at least
@@ -46,10 +46,15 @@ def meshes(furniture: Path, seed: int) -> dict[str, Mesh]:
         solid = SOLIDS[name](np.random.default_rng(seed))
         found.append((name, cut_in_four(Mesh(solid.vertices, solid.faces), times)))
     if (furniture / "source.json").is_file():
-        found += [(model.id, model_of(furniture, model)) for model in find(furniture) if model.id in MODELS]
+        found += [(model.id, in_the_cube(model_of(furniture, model))) for model in find(furniture) if model.id in MODELS]
     else:
         say(f"{furniture} holds no furniture: solids alone; `l9 fetch furniture` brings models")
     return {f"{name}, {len(mesh.faces):,} faces": mesh for name, mesh in sorted(found, key=lambda pair: len(pair[1].faces))}
+
+
+def in_the_cube(mesh: Mesh) -> Mesh:
+    """Longest side 1.8, centred."""
+    return mesh.moved(normalise_cube(mesh.vertices, mesh.faces))
 
 
 def cut_in_four(mesh: Mesh, times: int) -> Mesh:
@@ -60,13 +65,6 @@ def cut_in_four(mesh: Mesh, times: int) -> Mesh:
         tips = [np.stack([corners[:, k], middles[:, k], middles[:, k - 1]], axis=1) for k in range(3)]
         corners = np.concatenate([*tips, middles])
     return Mesh(corners.reshape(-1, 3), np.arange(3 * len(corners)).reshape(-1, 3))
-
-
-def model_of(root: Path, model: Any) -> Mesh:
-    """A model of the card `furniture`, in the cube."""
-    with contextlib.ExitStack() as stack:
-        mesh = read([stack.enter_context((root / file).open("rb")) for file in model.files], model, "+Y")
-    return mesh.moved(normalise_cube(mesh.vertices, mesh.faces))
 
 
 def in_numpy(vertices: Any, faces: Any, count: int, *, seed: int) -> tuple[Any, ...]:

@@ -4,7 +4,6 @@ Furniture: the models of the card `furniture` in the order of their number of fa
 nobody looks at them while tuning. All stand in the cube, longest side 1.8 in [-1, 1]^3.
 """
 
-import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from models import model_of
 from numpy import ndarray
 from rounds import say
 from sdf_shapes import CUTS, DAMAGES, damaged_truth, shape
 from sdf_soups import KINDS, SEEDS, soup
 
 from l9.errors import RefusedObject, UsageError
-from l9.geometry.mesh import Mesh
 from l9.geometry.normalise import normalise_cube
 from l9.readers import sweethome
 
@@ -75,7 +74,7 @@ def furniture(folder: Path, home: Path, every: int) -> list[Subject]:
         listed.write_text(json.dumps(sorted([count, name] for name, count in counts.items() if count)))
     found = []
     for number, (_, name) in enumerate(json.loads(listed.read_text())[::every]):
-        mesh = _read(root, models[name])
+        mesh = model_of(root, models[name])
         held_out = number % HELD_OUT == HELD_OUT - 1
         found.append(kept(folder, f"furniture/{name}", normalise_cube(mesh.vertices, mesh.faces), mesh.faces, held_out=held_out))
     return found
@@ -98,15 +97,10 @@ def damaged(folder: Path) -> list[Subject]:
     return found
 
 
-def _read(root: Path, model: Any) -> Mesh:
-    with contextlib.ExitStack() as stack:
-        return sweethome.read([stack.enter_context((root / file).open("rb")) for file in model.files], model, "+Y")
-
-
 def _faces(root: Path, model: Any) -> int:
     """How many; 0 for a model that is refused."""
     try:
-        return len(_read(root, model).faces)
+        return len(model_of(root, model).faces)
     except RefusedObject:
         return 0
 

@@ -66,7 +66,7 @@ def test_turned_over_twice_or_beside_itself_the_volume_tells(drawn):
     assert_allclose(np.ptp(beside, axis=0), np.ptp(vertices, axis=0) + step)
 
 
-@pytest.mark.parametrize("name", ["sphere", "torus", "box", "chair"])
+@pytest.mark.parametrize("name", ["sphere", "torus", "box", "chair", "cylinder"])
 def test_the_second_wall_lies_at_its_depth(name):
     """0.001: facets of round walls; the chair's thinnest legs are 0.08 across."""
     made, thickness = SOLIDS[name](np.random.default_rng(5)), 0.02

@@ -262,6 +262,13 @@ def test_no_points_and_one_point():
     assert_allclose(sdf_at(*mesh, np.array([5.0, 0, 0])), 5 - mesh[0][:, 0].max(), atol=1e-5)
 
 
+def test_points_close_together_far_from_the_mesh():
+    """Their own extent says nothing about the mesh's: 1e-6 of both together is kept."""
+    vertices, faces = solid("box")
+    points = np.array([[40.0, 0, 0], [40.0 + 1e-9, 0, 0]])
+    assert_allclose(sdf_at(vertices, faces, points), 40 - vertices[:, 0].max(), atol=4e-5)
+
+
 def test_what_makes_no_sense_is_refused_in_one_line():
     vertices, faces = solid("box")
     with pytest.raises(RefusedObject, match="no-faces"):
@@ -272,8 +279,9 @@ def test_what_makes_no_sense_is_refused_in_one_line():
         sdf_grid(vertices, faces, 8, band=-1)
     with pytest.raises(UsageError, match="resolution is 0"):
         sdf_grid(vertices, faces, 0)
-    with pytest.raises(UsageError, match="voxels from the box"):
-        sdf_grid(vertices + 1e12, faces, 8)
+    for corner in (1e12, np.nan):
+        with pytest.raises(RefusedObject, match=r"far-away: a corner lies (4e\+12|nan) voxels from the box; expected at most 1e\+09"):
+            sdf_grid(np.concatenate([vertices[:-1], [[corner, 0, 0]]]), faces, 8)
     for ask in (lambda: sdf_band(vertices, faces, 8, sign="parity"), lambda: sdf_at(vertices, faces, vertices, sign="parity")):
         with pytest.raises(UsageError, match=r"needs (the|a) whole grid; expected auto, winding or none"):
             ask()
@@ -340,6 +348,16 @@ def test_lines_that_escape_through_holes_are_found_out(resolution):
     """From the middle of this ball all six axes get out; the grid lies wholly inside."""
     vertices, faces = axis_holes(*solid("sphere"))
     assert inside_grid(vertices * 2, faces, resolution).all()
+
+
+def test_no_stripes_where_the_anchors_lie():
+    """A box without three of its sides, so that w is near a half at length: what is wrong lies no denser on the anchors' planes."""
+    corners = np.array(list(itertools.product((-1, 1), repeat=3))) * [0.8, 0.7, 0.75] + [0.013, 0.007, 0.011]
+    faces = np.array([[0, 4, 5], [0, 5, 1], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]])
+    summed = np.abs(winding_number(corners, faces, grid_points(64).reshape(-1, 3))).reshape((64,) * 3) > 0.5
+    wrong = np.argwhere(inside_grid(corners, faces, 64, sign="winding") != summed)
+    assert len(wrong) <= 200  # of 57,825 inside
+    assert (wrong % 8 == 0).any(axis=1).mean() <= 0.45  # a third of all voxels lie on these planes
 
 
 @pytest.mark.parametrize(("damage", "least"), [(unwelded, 1.0), (cracked, 0.999), (doubled, 0.999), (inverted, 1.0)])

@@ -67,3 +67,10 @@ def test_more_facets_come_nearer_to_the_truth():
         return np.abs(made.sdf(points)).max()
 
     assert error(64) < error(32) / 3
+
+
+@pytest.mark.parametrize("name", sorted(SOLIDS))
+def test_the_distance_on_the_axis_is_that_beside_it(name):
+    made = SOLIDS[name](np.random.default_rng(3))
+    axis = np.stack([np.zeros(41), np.linspace(-0.97, 0.97, 41), np.zeros(41)], axis=1)
+    assert_allclose(made.sdf(axis), made.sdf(axis + np.array([1e-9, 0, 0])), atol=1e-8)

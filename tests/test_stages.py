@@ -15,13 +15,14 @@ import l9.stages
 from l9.config import Use, with_defaults
 from l9.errors import RecipeError, RefusedObject, UsageError
 from l9.geometry.cloud import PointCloud
+from l9.geometry.damage import holed, two_sided
 from l9.geometry.mesh import Mesh
 from l9.geometry.normalise import rotation_about
 from l9.geometry.sample import sample_surface
-from l9.geometry.sdf import sdf_grid
+from l9.geometry.sdf import measured_grid, sdf_at, sdf_grid
 from l9.geometry.subsets import farthest_points, poisson_disk_points
 from l9.geometry.voxels import surface_occupancy
-from l9.stages import box_size, coarse_occupancy, normalise, occupancy, sdf, surface_points, views
+from l9.stages import box_size, coarse_occupancy, normalise, occupancy, sdf, sdf_points, surface_points, views
 from l9.stages.contract import changes, columns_of, run_stages, stage_info, yields
 from l9.store.columns import Column
 
@@ -35,7 +36,9 @@ def one(stage, mesh, **arguments):
     return row
 
 
-@pytest.mark.parametrize("stage", [occupancy, sdf, surface_points, views, coarse_occupancy, box_size], ids=lambda stage: stage.__name__)
+@pytest.mark.parametrize(
+    "stage", [occupancy, sdf, sdf_points, surface_points, views, coarse_occupancy, box_size], ids=lambda stage: stage.__name__
+)
 def test_the_row_of_a_stage_is_what_its_columns_say(stage):
     row = one(stage, chair())
     columns = columns_of([(stage, {})])
@@ -90,6 +93,40 @@ def test_sdf_keeps_the_precision_it_names(dtype, atol):
     assert (one(sdf, mesh, resolution=12, sign="none")["sdf"] >= 0).all()
 
 
+def test_sdf_says_how_it_was_signed_and_how_sure_it_is():
+    whole, sheet = solid("mug"), two_sided(*solid("box"))
+    for mesh, sign, number in (
+        (whole, "auto", 1),
+        (whole, "none", 0),
+        (whole, "parity", 2),
+        (sheet, "auto", 0),
+        (holed(*whole, share=0.5), "auto", 1),
+    ):
+        row, found = one(sdf, Mesh(*mesh), resolution=16, sign=sign), measured_grid(*mesh, 16, sign=sign)
+        assert row["sign"] == number
+        assert_allclose(row["doubt"], found.doubt)
+        assert (row["doubt"] > 0.05) == (mesh[1] is not whole[1] and number == 1)
+
+
+def test_sdf_is_cut_on_both_sides():
+    mesh = chair()
+    whole, cut = (one(sdf, mesh, resolution=16, dtype="float32", truncate=truncate)["sdf"] for truncate in (0, 1.5))
+    assert_array_equal(cut, np.clip(whole, -np.float32(1.5 * 2 / 16), np.float32(1.5 * 2 / 16)))
+    assert (cut != whole).any()
+
+
+def test_points_about_the_surface_have_its_distance():
+    vertices, faces = solid("mug")
+    row = one(sdf_points, Mesh(vertices, faces), count=4000, seed=5)
+    assert_array_equal(row["distances"], sdf_at(vertices, faces, row["queries"]))
+    far = np.abs(row["distances"])
+    assert 0.5 < (far < 0.05).mean() < 0.95
+    assert 0.01 < (far > 0.2).mean() < 0.1  # 5 % anywhere in the box
+    assert (row["distances"] < 0).any()
+    assert_array_equal(one(sdf_points, Mesh(vertices, faces), count=4000, seed=5)["queries"], row["queries"])
+    assert (one(sdf_points, Mesh(vertices, faces), count=4000, seed=6)["queries"] != row["queries"]).any()
+
+
 @pytest.mark.parametrize(("spread", "choose"), [("farthest", farthest_points), ("poisson", poisson_disk_points)])
 def test_points_are_thinned_out_with_their_normals(spread, choose):
     vertices, faces = solid("mug")
@@ -134,6 +171,8 @@ def test_random_stages_repeat_an_object_and_tell_objects_apart(stage):
         (occupancy, {"rotations": 361}, "stage occupancy: rotations is 361"),
         (occupancy, {"resolution": 512, "rotations": 12}, "stage occupancy: a row would take 1,536 MiB; expected at most 64 MiB"),
         (sdf, {"resolution": -3}, "stage sdf: resolution is -3"),
+        (sdf, {"truncate": -1.0}, "stage sdf: truncate is -1.0; expected 0"),
+        (sdf_points, {"count": 0}, "stage sdf_points: count is 0"),
         (sdf, {"resolution": 512}, "stage sdf: a row would take 256 MiB"),
         (surface_points, {"count": 0}, "stage surface_points: count is 0"),
         (surface_points, {"seed": -1}, "stage surface_points: seed is -1"),

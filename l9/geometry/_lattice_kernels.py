@@ -10,6 +10,7 @@ Within the band every voxel is searched, so that the nearest triangle is exact t
 import numpy as np
 from numpy import ndarray
 
+from l9.geometry._cell_kernels import AGREE, TILE, Size, fill_cell
 from l9.geometry._tree_kernels import AWAY, find_nearest, some_near, tree_scratch
 from l9.geometry._triangle_kernels import (
     LANES,
@@ -27,13 +28,9 @@ from l9.geometry._triangle_kernels import (
     scalar,
 )
 
-TILE = 32  # voxels a side of what is worked on at once: its lattice stays in the second cache
 COARSEST = 8  # voxels between the first nodes
-AGREE = np.float32(1.039)  # upper over lower bound of the squared distance: their middle is within 0.96 %
 WINDOW = np.float32(0.981)  # beyond the band, what is less than 0.95 % nearer than the best so far is not looked for
 ALL = np.float32(1)
-Size = tuple[int, int, int]
-"""Of an array of nodes or voxels, along x, y, z."""
 DISTINCT = 12  # triangles of neighbours that are tried before a search
 PARENTS = 12  # nodes of the coarser lattice at a block of 2 x 2 x 4 nodes
 ROOM = np.float32(1.00001)  # on a bound that was computed with another formula than the search's
@@ -53,84 +50,8 @@ def _parent_shares() -> ndarray:
     return np.concatenate(hats).astype(np.float32)
 
 
-def _cell_table(side: int) -> ndarray:
-    """Per 64 voxels of a cell of side^3, float32 flat (chunk, 11, 64): x y z from its first voxel, shares of its 8 corners."""
-    places = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij")).reshape(3, -1)
-    rows = [*places]
-    for corner in range(8):
-        bits = np.array([corner >> 2 & 1, corner >> 1 & 1, corner & 1])[:, None]
-        rows.append(np.where(bits == 1, places / side, 1 - places / side).prod(axis=0))
-    return np.stack(rows).reshape(11, -1, 64).transpose(1, 0, 2).astype(np.float32).reshape(-1)
-
-
 OFFSETS = np.concatenate([LANE_X, LANE_Y, LANE_Z]).astype(np.float32)
 SHARES = _parent_shares()
-CELL_8, CELL_4 = _cell_table(8), _cell_table(4)
-
-
-@lanes
-def _cell_bounds(table: ndarray, chunk: int, corners: ndarray, middles: ndarray) -> bool:
-    """Middle of both bounds (not squared) of 64 voxels of a cell into `middles`; whether they agree everywhere.
-
-    corners  float32 (8, 4): nearest point from the cell's first voxel, and squared distance less the corner's own from there
-    """
-    apart = np.float32(0)
-    start = chunk * 704
-    for k in range(64):
-        x, y, z = table[start + k], table[start + 64 + k], table[start + 128 + k]
-        low, high = x * x + y * y + z * z, AWAY
-        for corner in range(8):
-            low += table[start + 192 + 64 * corner + k] * corners[corner, 3]
-            dx, dy, dz = x - corners[corner, 0], y - corners[corner, 1], z - corners[corner, 2]
-            high = min(high, dx * dx + dy * dy + dz * dz)
-        apart += max(high - AGREE * low, np.float32(0))
-        middles[k] = np.sqrt(np.sqrt(high * max(low, np.float32(0))))
-    return bool(apart <= np.float32(0))
-
-
-@scalar
-def _cell_corners(nodes: ndarray, size: Size, i: int, j: int, k: int, stride: int, corners: ndarray) -> float:
-    """Fill `corners` (see `_cell_bounds`) of cell (i, j, k); its least squared distance."""
-    least = AWAY
-    for corner in range(8):
-        a, b, c = corner >> 2 & 1, corner >> 1 & 1, corner & 1
-        place = 4 * (((i + a) * size[1] + j + b) * size[2] + k + c)
-        square = nodes[place + 3]
-        corners[corner, 0] = nodes[place] - np.float32(i * stride)
-        corners[corner, 1] = nodes[place + 1] - np.float32(j * stride)
-        corners[corner, 2] = nodes[place + 2] - np.float32(k * stride)
-        corners[corner, 3] = square - np.float32(stride * stride * (a + b + c))
-        least = min(least, square)
-    return float(least)
-
-
-@scalar
-def _middle_agrees(corners: ndarray, stride: int) -> bool:
-    """Whether the bounds agree in the middle of a cell, where they are farthest apart as a rule."""
-    middle = np.float32(0.5 * stride)
-    low, high = np.float32(3) * middle * middle, AWAY
-    for corner in range(8):
-        low += np.float32(0.125) * corners[corner, 3]
-        dx, dy, dz = middle - corners[corner, 0], middle - corners[corner, 1], middle - corners[corner, 2]
-        high = min(high, dx * dx + dy * dy + dz * dz)
-    return bool(high <= AGREE * low)
-
-
-@scalar
-def _fill_cell(field: ndarray, nodes: ndarray, size: Size, i: int, j: int, k: int, stride: int, band: float, scratch: Parts) -> bool:
-    """Fill the voxels of one cell from its corners, if they prove them all to be beyond the band and within the tolerance."""
-    corners, middles = scratch
-    least = np.sqrt(_cell_corners(nodes, size, i, j, k, stride, corners))
-    if least < 2 * stride or least < band + np.sqrt(3.0) * stride or not _middle_agrees(corners, stride):
-        return False
-    for chunk in range(stride**3 // 64):
-        if not _cell_bounds(CELL_8 if stride == 8 else CELL_4, chunk, corners, middles):
-            return False
-        for n in range(64):
-            a, rest = (chunk, n) if stride == 8 else (n >> 4, n & 15)
-            b, c = (rest >> 3, rest & 7) if stride == 8 else (rest >> 2, rest & 3)
-            field[((i * stride + a) * TILE + j * stride + b) * TILE + k * stride + c] = middles[n]
-    return True
 
 
 @lanes
@@ -267,6 +188,17 @@ def _take_block(
 
 
 @scalar
+def _any_needed(need: ndarray, size: Size, i: int, j: int, k: int) -> bool:
+    """Whether any node is needed of the block whose first one is (i, j, k)."""
+    needed = 0
+    for a in range(2):
+        for b in range(2):
+            place = ((i + a) * size[1] + j + b) * size[2] + k
+            needed += need[place] + need[place + 1] + need[place + 2] + need[place + 3]
+    return needed > 0
+
+
+@scalar
 def _refine(
     stride: int,
     coarse: Parts,
@@ -289,12 +221,7 @@ def _refine(
     for i in range(0, size[0], 2):
         for j in range(0, size[1], 2):
             for k in range(0, size[2], 4):
-                wanted = 0
-                for a in range(2):
-                    for b in range(2):
-                        place = ((i + a) * size[1] + j + b) * size[2] + k
-                        wanted += need[place] + need[place + 1] + need[place + 2] + need[place + 3]
-                if wanted == 0:
+                if not _any_needed(need, size, i, j, k):
                     continue
                 _gather_parents(coarse_nodes, coarse_numbers, known, coarse_size, i, j, k, stride, parents)
                 _offer(parents, np.float32(stride), block)
@@ -354,7 +281,7 @@ def _padded(cells: int) -> Size:
 
 
 @scalar
-def _mark_open(live: ndarray, cells: int, size: Size, need: ndarray, final: bool, i: int, j: int, k: int, below: ndarray) -> None:
+def _mark_open(cells: int, size: Size, need: ndarray, final: bool, i: int, j: int, k: int, below: ndarray) -> None:
     """Mark what lies in cell (i, j, k), which stays open: its nodes of the next lattice, and the cells between them."""
     wide = 2 if final else 3
     for a in range(wide):
@@ -398,9 +325,9 @@ def tile_distance(field: ndarray, origin: ndarray, shape: Size, band: float, fra
                 for k in range(cells):
                     if live[(i * cells + j) * cells + k] == 0:
                         continue
-                    if stride > 2 and _fill_cell(field, nodes, size, i, j, k, stride, band, cell_work):
+                    if stride > 2 and fill_cell(field, nodes, size, i, j, k, stride, band, cell_work):
                         continue
-                    _mark_open(live, cells, finer, need, final, i, j, k, below)
+                    _mark_open(cells, finer, need, final, i, j, k, below)
         more = count if not final else 1
         finer_nodes, finer_numbers = np.empty(4 * more, np.float32), np.empty(more, np.int32)
         _refine(half, (nodes, numbers, size), known, need, finer, (field, finer_nodes, finer_numbers), square_band, tree, origin, work)

@@ -9,18 +9,18 @@ out evenly, where it is not, and where the result is near a half, every voxel is
 import numpy as np
 from numpy import ndarray
 
+from l9.geometry._cell_kernels import TILE
 from l9.geometry._kernels import side_of
-from l9.geometry._lattice_kernels import TILE
 from l9.geometry._tree_kernels import BOX, WIDE, tree_scratch
 from l9.geometry._triangle_kernels import Parts, scalar
 from l9.geometry._winding_kernels import winding_numbers
+from l9.geometry.sign import INSIDE
 
 ANCHORS = 8  # voxels between anchors
 SMOOTH = 0.15  # left over between two anchors: beyond it, w does not run evenly from one to the other
 CLOSED = 0.02  # left over less than that: a surface without holes near by, as far as w is summed exactly
 UNSURE = 0.1  # a carried w this near to a half is summed, or nearer than
 WAVERING = 0.8  # this share of what is left over
-INSIDE = 0.5  # halfway between what a closed surface gives outside and inside, see `l9.geometry.sign`
 LINE = TILE + 1  # points of a line: the tile's voxels and the first of the next
 
 
@@ -105,7 +105,7 @@ def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: in
 
     counts  the line's crossings, int16 (LINE)
     asked   where w may run unevenly: the stretch's middle, to be summed before the halves are tried
-    last    whether nothing is carried from this line on: then only what is near a half matters
+    last    whether nothing is carried from this line on: then an uneven run matters only near a half, or where it may hide a hole
     """
     for low in range(0, TILE, span):
         if known[start + (low + 1) * step]:
@@ -121,7 +121,7 @@ def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: in
         for k in range(low + 1, low + span):
             here += left_over / span - counts[k]
             turns[start + k * step] = here
-            even = even and not (last and abs(abs(here) - INSIDE) < unsure)
+            even = even and abs(abs(here) - INSIDE) >= unsure
         if even:
             for k in range(low + 1, low + span):
                 known[start + k * step] = 1
@@ -132,8 +132,8 @@ def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: in
 @scalar
 def _sum_asked(
     turns: ndarray, known: ndarray, asked: ndarray, origin: ndarray, points: ndarray, places: ndarray, sums: ndarray, tree: Parts
-) -> int:
-    """Sum w where `asked`, block by block so that packets are compact; clear that, and return at how many points."""
+) -> None:
+    """Sum w where `asked`, block by block so that packets are compact, and clear that."""
     corners, faces, moments, first = tree
     count = 0
     for i in range(0, LINE, 4):
@@ -151,7 +151,6 @@ def _sum_asked(
     winding_numbers(points, count, corners, faces, moments, first, sums)
     for n in range(count):
         turns[places[n]], known[places[n]] = sums[n], 1
-    return count
 
 
 @scalar
@@ -167,8 +166,8 @@ def _carry_axis(turns: ndarray, known: ndarray, asked: ndarray, counts: ndarray,
 @scalar
 def tile_winding(
     origin: ndarray, triangles: ndarray, boxes: ndarray, corners: ndarray, faces: ndarray, moments: ndarray, first: ndarray
-) -> tuple[ndarray, int]:
-    """Winding number at the points of a tile, float32 flat LINE^3 (the first of the next tiles included), and at how many it was summed.
+) -> ndarray:
+    """Winding number at the points of a tile, float32 flat LINE^3: the first of the next tiles included.
 
     origin     float64 (3): centre of its first voxel, voxels from the middle of the grid
     triangles  float64 (n, 3, 3), and the same as float32 (n, 9) `corners`, in the tree's order
@@ -182,31 +181,13 @@ def tile_winding(
         for j in range(0, LINE, ANCHORS):
             for k in range(0, LINE, ANCHORS):
                 asked[(i * LINE + j) * LINE + k] = 1
-    summed = _sum_asked(turns, known, asked, origin, points, places, sums, tree)
+    _sum_asked(turns, known, asked, origin, points, places, sums, tree)
     for a in range(3):  # along x between anchors, along y from there, along z to all
         steps = (ANCHORS, ANCHORS) if a == 0 else (ANCHORS, 1) if a == 1 else (1, 1)
         counts = _count_crossings(triangles, near, origin, a, steps)
         span = ANCHORS
         while span > 1:
             _carry_axis(turns, known, asked, counts, a, steps, span)
-            summed += _sum_asked(turns, known, asked, origin, points, places, sums, tree)
+            _sum_asked(turns, known, asked, origin, points, places, sums, tree)
             span //= 2
-    return turns, summed
-
-
-@scalar
-def sign_tile(field: ndarray, turns: ndarray, shape: tuple[int, int, int], facing: int) -> int:
-    """Turn the distances of a tile (float32 flat TILE^3) negative inside; how many of its wanted voxels are in doubt: |w| 0.25 to 0.75.
-
-    facing  1, or -1 for a mesh that is inside out
-    """
-    doubtful = 0
-    for i in range(shape[0]):
-        for j in range(shape[1]):
-            for k in range(shape[2]):
-                turn = facing * turns[(i * LINE + j) * LINE + k]
-                doubtful += 1 if 0.25 < abs(turn) < 0.75 else 0
-                if turn > INSIDE:
-                    place = (i * TILE + j) * TILE + k
-                    field[place] = -field[place]
-    return doubtful
+    return turns

@@ -9,8 +9,8 @@ from numpy import ndarray
 from l9.geometry.grid import Box
 from l9.geometry.sample import sample_surface
 from l9.geometry.scene import raycasting_scene
-from l9.geometry.sdf import measured_grid
-from l9.geometry.sign import surface_sides
+from l9.geometry.sign import doubtful, surface_sides
+from l9.geometry.tiles import over_tiles
 from l9.geometry.tree import triangle_tree
 
 PLACES = 2048  # of the surface that a report looks at
@@ -74,7 +74,8 @@ def sdf_report(
 
     raises  RefusedObject `no-faces` or `no-area`; UsageError
     """
-    found = measured_grid(vertices, faces, resolution, box=box, sign="winding", band=0, threads=threads)
-    sides = surface_sides(triangle_tree(vertices, faces, resolution, box), resolution, PLACES)
+    tree = triangle_tree(vertices, faces, resolution, box)
+    sides = surface_sides(tree, resolution, PLACES)
+    doubts = sum(over_tiles(resolution, threads, lambda tile: doubtful(tile.winding(tree))))
     open_edges, doubled = face_shares(vertices, faces)
-    return SdfReport(open_edges, flipped_share(vertices, faces), doubled, found.doubt, sides.has_inside)
+    return SdfReport(open_edges, flipped_share(vertices, faces), doubled, doubts / resolution**3, sides.has_inside)

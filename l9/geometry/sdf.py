@@ -4,11 +4,7 @@ Negative inside, in the units of the box, samples at voxel centres, indexed [x, 
 docs/signs.md what each choice does to a mesh with holes.
 """
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int64
@@ -16,10 +12,11 @@ from numpy import ndarray
 
 from l9.errors import UsageError
 from l9.geometry.grid import Box, voxel_size
-from l9.geometry.sign import INSIDE, Sign, parity_grid, resolved_sign
+from l9.geometry.sign import INSIDE, Sign, doubtful, parity_grid, resolved_sign
+from l9.geometry.tiles import Tile, over_tiles
 from l9.geometry.tree import Tree, triangle_tree
 
-SPREAD = 64  # voxels that scattered points are taken to span: float32 then keeps 1e-6 of their extent
+SPREAD = 64  # voxels that scattered points and the mesh are taken to span: float32 then keeps 1e-6 of their extent
 
 
 @dataclass(frozen=True)
@@ -73,17 +70,17 @@ def measured_grid(
     scale, tree = _prepared(vertices, faces, resolution, box, band, threads)
     taken, facing = resolved_sign(tree, sign, resolution)
     values = np.empty((resolution,) * 3, dtype=np.float32)
-    doubtful = 0
 
-    def fill(tile: "_Tile") -> int:
-        distance, doubts = tile.distance(tree, band, facing if taken == "winding" else 0)
+    def fill(tile: Tile) -> int:
+        distance = tile.distance(tree, band)
+        doubts = _make_signed(distance, tile, tree, facing) if taken == "winding" else 0
         np.multiply(distance, scale, out=values[tile.place])
         return doubts
 
-    doubtful = sum(_over_tiles(resolution, threads, fill))
+    doubts = sum(over_tiles(resolution, threads, fill))
     if taken == "parity":
         np.negative(values, out=values, where=parity_grid(vertices, faces, resolution, box=box))
-    return SdfGrid(values, taken, doubtful / resolution**3)
+    return SdfGrid(values, taken, doubts / resolution**3)
 
 
 def sdf_band(
@@ -106,15 +103,17 @@ def sdf_band(
     scale, tree = _prepared(vertices, faces, resolution, box, band, threads)
     taken, facing = resolved_sign(tree, sign, resolution)
 
-    def select(tile: "_Tile") -> tuple[ndarray, ndarray]:
+    def select(tile: Tile) -> tuple[ndarray, ndarray]:
         if tile.farther_than(tree, band):
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        distance, _ = tile.distance(tree, band, facing if taken == "winding" else 0)
+        distance = tile.distance(tree, band)
+        if taken == "winding":
+            _make_signed(distance, tile, tree, facing)
         within = np.abs(distance) <= band
         x, y, z = (axis + start for axis, start in zip(np.nonzero(within), tile.first, strict=True))
         return (x * resolution + y) * resolution + z, distance[within] * np.float32(scale)
 
-    indices, values = (np.concatenate(part) for part in zip(*_over_tiles(resolution, threads, select), strict=True))
+    indices, values = (np.concatenate(part) for part in zip(*over_tiles(resolution, threads, select), strict=True))
     order = np.argsort(indices, kind="stable")
     return indices[order], values[order]
 
@@ -140,7 +139,7 @@ def dense_grid(
 def sdf_at(
     vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], points: Float[ndarray, "*shape 3"], *, sign: Sign = "auto"
 ) -> Float32[ndarray, "*shape"]:
-    """Signed distance at points of your own, in their unit: exact to 1e-6 of their extent.
+    """Signed distance at points of your own, in their unit: exact to 1e-6 of the extent of points and mesh together.
 
     sign  as in `sdf_grid`, without "parity"
     """
@@ -151,7 +150,8 @@ def sdf_at(
     flat = points.reshape(-1, 3).astype(np.float64)
     if len(flat) == 0:
         return np.zeros(points.shape[:-1], np.float32)
-    low, high = flat.min(axis=0), flat.max(axis=0)
+    used = np.concatenate([flat, vertices[faces.reshape(-1)]])
+    low, high = used.min(axis=0), used.max(axis=0)
     middle, extent = (low + high) / 2, float((high - low).max()) or 1.0
     tree = triangle_tree(vertices.astype(np.float64) - middle, faces, SPREAD, (-extent / 2, extent / 2))
     order = morton_order(flat)
@@ -188,62 +188,18 @@ def inside_grid(
     if taken == "none":
         return inside
 
-    def fill(tile: "_Tile") -> None:
+    def fill(tile: Tile) -> None:
         inside[tile.place] = facing * tile.winding(tree) > INSIDE
 
-    list(_over_tiles(resolution, threads, fill))
+    over_tiles(resolution, threads, fill)
     return inside
 
 
-@dataclass(frozen=True)
-class _Tile:
-    """A cube of voxels that is worked on at once.
-
-    first  its first voxel; shape  its voxels a side, fewer at the grid's end; resolution  of the grid
-    """
-
-    first: tuple[int, int, int]
-    shape: tuple[int, int, int]
-    resolution: int
-
-    @property
-    def place(self) -> tuple[slice, slice, slice]:
-        x, y, z = (slice(start, start + count) for start, count in zip(self.first, self.shape, strict=True))
-        return x, y, z
-
-    @property
-    def origin(self) -> ndarray:
-        """Centre of its first voxel, float64, voxels from the middle of the grid."""
-        return np.array(self.first, np.float64) - (self.resolution - 1) / 2
-
-    def distance(self, tree: Tree, band: int | float, facing: int) -> tuple[Float32[ndarray, "a b c"], int]:
-        """Distances in voxels, and how many have a sign in doubt; facing: which way the mesh faces, 0 for unsigned distances."""
-        from l9.geometry._lattice_kernels import TILE, tile_distance
-        from l9.geometry._sign_kernels import sign_tile, tile_winding
-
-        field = np.empty(TILE**3, np.float32)
-        tile_distance(field, self.origin.astype(np.float32), self.shape, float(band), tree.frames, tree.boxes, tree.first)
-        doubtful = 0
-        if facing:
-            turns, _ = tile_winding(self.origin, tree.triangles, tree.boxes, tree.corners, tree.faces, tree.moments, tree.first)
-            doubtful = sign_tile(field, turns, self.shape, facing)
-        a, b, c = self.shape
-        return field.reshape((TILE,) * 3)[:a, :b, :c], doubtful
-
-    def winding(self, tree: Tree) -> Float32[ndarray, "a b c"]:
-        """Winding number of every voxel centre, carried along grid lines."""
-        from l9.geometry._sign_kernels import LINE, tile_winding
-
-        turns, _ = tile_winding(self.origin, tree.triangles, tree.boxes, tree.corners, tree.faces, tree.moments, tree.first)
-        a, b, c = self.shape
-        return turns.reshape((LINE,) * 3)[:a, :b, :c]
-
-    def farther_than(self, tree: Tree, band: int | float) -> bool:
-        """Whether the whole tile lies farther than `band` from the surface."""
-        from l9.geometry._lattice_kernels import TILE
-
-        centre = (self.origin + (TILE - 1) / 2).astype(np.float32)[None]
-        return bool(tree.nearest(centre)[0] > band + np.sqrt(3) * TILE / 2)
+def _make_signed(distance: Float32[ndarray, "a b c"], tile: Tile, tree: Tree, facing: int) -> int:
+    """Turn a tile's distances negative inside, in place; how many have a sign in doubt."""
+    turns = tile.winding(tree)
+    np.negative(distance, out=distance, where=facing * turns > INSIDE)
+    return doubtful(turns)
 
 
 def _prepared(
@@ -255,20 +211,3 @@ def _prepared(
     if threads < 1:
         raise UsageError(f"threads is {threads}; expected 1 or more")
     return voxel_size(resolution, box), triangle_tree(vertices, faces, resolution, box)
-
-
-def _over_tiles(resolution: int, threads: int, work: Callable[[_Tile], Any]) -> Iterable[Any]:
-    """What `work` gives for each tile, in order."""
-    from l9.geometry._lattice_kernels import TILE
-
-    starts = range(0, resolution, TILE)
-    tiles = [_Tile(first, _shape(first, resolution, TILE), resolution) for first in product(starts, starts, starts)]
-    if threads == 1:
-        return [work(tile) for tile in tiles]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, tiles))
-
-
-def _shape(first: tuple[int, int, int], resolution: int, side: int) -> tuple[int, int, int]:
-    x, y, z = (min(side, resolution - start) for start in first)
-    return x, y, z

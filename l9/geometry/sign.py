@@ -12,11 +12,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 from numpy import ndarray
 
+from l9.errors import RefusedObject
 from l9.geometry.grid import Box, voxel_triangles
+from l9.geometry.sample import sample_surface
 from l9.geometry.tree import Tree
 
 Sign = Literal["auto", "winding", "parity", "none"]
 INSIDE = 0.5  # w above this is inside: halfway between what a closed surface gives outside and inside
+DOUBTFUL = (0.25, 0.75)  # |w| between these is nearer to a half than to what a closed surface gives
 LOOKED_AT = 128  # places of the surface that decide whether there is an inside
 LEAST_SHARE = 0.02  # of them that part an inside from an outside, for a mesh to have one
 STEP = 3e-5  # of the box: how far before and behind the surface w is looked at; thinner walls are sheets
@@ -24,7 +27,7 @@ STEP = 3e-5  # of the box: how far before and behind the surface w is looked at;
 
 @dataclass(frozen=True)
 class SurfaceSides:
-    """w before and behind some places of a surface, drawn evenly by area with seed 0."""
+    """w before and behind some places of a surface, drawn uniformly by area with seed 0."""
 
     before: Float32[ndarray, "n"]
     behind: Float32[ndarray, "n"]
@@ -49,19 +52,14 @@ class SurfaceSides:
 
 def surface_sides(tree: Tree, resolution: int, count: int = LOOKED_AT) -> SurfaceSides:
     """w just before and just behind `count` places of the surface; a mesh without area has w = 0 on both sides."""
-    corners = tree.triangles
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    doubled = np.linalg.norm(normals, axis=1)
-    until = np.cumsum(doubled)
-    if not until[-1] > 0:
+    corners = tree.triangles.reshape(-1, 3)
+    try:
+        places, normals, numbers = sample_surface(corners, np.arange(len(corners)).reshape(-1, 3), count, seed=0)
+    except RefusedObject:  # no area
         return SurfaceSides(np.zeros(count, np.float32), np.zeros(count, np.float32))
-    random = np.random.default_rng(0)
-    last = int(np.flatnonzero(doubled)[-1])
-    drawn = np.minimum(np.searchsorted(until, (np.arange(count) + random.random(count)) / count * until[-1], side="right"), last)
-    weights = random.dirichlet((1, 1, 1), count)
-    places = (corners[drawn] * weights[:, :, None]).sum(axis=1)
-    step = normals[drawn] / doubled[drawn, None] * (STEP * resolution)
-    pairs = np.stack([places + step, places - step], axis=1).reshape(-1, 3).astype(np.float32)
+    along = np.argsort(numbers, kind="stable")  # the tree's order: neighbours are summed together
+    step = normals[along] * np.float32(STEP * resolution)
+    pairs = np.stack([places[along] + step, places[along] - step], axis=1).reshape(-1, 3)
     found = tree.winding(pairs).reshape(-1, 2)
     return SurfaceSides(found[:, 0], found[:, 1])
 
@@ -75,6 +73,12 @@ def resolved_sign(tree: Tree, sign: Sign, resolution: int) -> tuple[Sign, int]:
         return sign, 1
     sides = surface_sides(tree, resolution)
     return ("winding" if sign == "winding" or sides.has_inside else "none"), sides.facing
+
+
+def doubtful(turns: Float32[ndarray, "*shape"]) -> int:
+    """How many winding numbers leave the sign in doubt."""
+    size = np.abs(turns)
+    return int(((size > DOUBTFUL[0]) & (size < DOUBTFUL[1])).sum())
 
 
 def parity_grid(

@@ -20,6 +20,7 @@ from l9.geometry.normalise import CUBE_SIDE
 Distance = Callable[[ndarray], ndarray]
 """Points (n, 3) -> signed distances (n), negative inside."""
 
+OFF_AXIS = 1e-12  # a point on the axis counts as this far beside it: there the profile's last edge would be a wall
 SEGMENTS = 128  # facets of a full turn: a circle of radius 0.9 is missed by 0.9 * (1 - cos(pi / 128)) = 0.0003
 
 
@@ -212,7 +213,8 @@ def _revolved(profile: Sequence[Sequence[float | int]], segments: int) -> Piece:
     corners = np.array(profile, dtype=np.float64)
 
     def distance(points: ndarray) -> ndarray:
-        return _polygon_distance(np.stack([np.hypot(points[:, 0], points[:, 2]), points[:, 1]], axis=1), corners)
+        radius = np.maximum(np.hypot(points[:, 0], points[:, 2]), OFF_AXIS)
+        return _polygon_distance(np.stack([radius, points[:, 1]], axis=1), corners)
 
     return Piece(*_turned(corners, segments, closed=False), distance)
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int, Int64
 from numpy import ndarray
 
-from l9.errors import RefusedObject, UsageError
+from l9.errors import RefusedObject
 from l9.geometry.grid import Box, voxel_triangles
 
 FARTHEST = 1e9  # voxels from the middle of the grid: beyond, squares of float32 coordinates say nothing any more
@@ -68,7 +68,7 @@ class Tree:
 def triangle_tree(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], resolution: int, box: Box = (-1.0, 1.0)) -> Tree:
     """The tree of a mesh for a grid; only vertices that faces use are looked at.
 
-    raises  RefusedObject `no-faces`; UsageError where the mesh is a billion voxels away from the grid, or too large for it
+    raises  RefusedObject `no-faces`, `far-away` (a corner a billion voxels from the grid, or nowhere), `too-large`; UsageError
     """
     from l9.geometry._tree_kernels import group_boxes, group_levels, make_frames, morton_order
     from l9.geometry._triangle_kernels import cut_triangles
@@ -77,10 +77,10 @@ def triangle_tree(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], r
         raise RefusedObject("no-faces", f"{len(vertices):,} vertices, 0 faces")
     triangles = voxel_triangles(vertices, faces, resolution, box)
     if not np.abs(triangles).max() < FARTHEST:
-        raise UsageError(f"a corner lies {np.abs(triangles).max():.3g} voxels from the box {box}; expected at most {FARTHEST:.0e}")
+        raise RefusedObject("far-away", f"a corner lies {np.abs(triangles).max():.3g} voxels from the box; expected at most {FARTHEST:.0e}")
     pieces = cut_triangles(triangles, max(resolution / 2, 1.0), resolution / 2)
     if len(pieces) >= MOST_PIECES:
-        raise UsageError(f"{len(pieces):,} triangles, as cut to half a grid; expected fewer than {MOST_PIECES:,}")
+        raise RefusedObject("too-large", f"{len(pieces):,} triangles, as cut to half a grid; expected fewer than {MOST_PIECES:,}")
     pieces = pieces[morton_order(pieces.sum(axis=1))]
     first, groups = group_levels(len(pieces))
     return Tree(pieces, make_frames(pieces), group_boxes(pieces, first, groups), first)

@@ -22,7 +22,7 @@ VOLUME = 0.05  # share of the points drawn from the whole box; DeepSDF's
 DEVIATIONS = (0.05, 0.0158)  # of the others from the surface, half of them each: DeepSDF's variances 0.0025 and 0.00025
 
 
-def _columns(resolution: int = 64, sign: Sign = "auto", dtype: Precision = "float16", truncate: float = 0.0) -> tuple[Column, ...]:
+def _columns(resolution: int = 64, sign: Sign = "auto", dtype: Precision = "float16", truncate: int | float = 0) -> tuple[Column, ...]:
     check_number("sdf", "resolution", resolution, most=MAX_RESOLUTION)
     check_word("sdf", "sign", sign, get_args(Sign))
     check_word("sdf", "dtype", dtype, get_args(Precision))
@@ -37,7 +37,7 @@ def _columns(resolution: int = 64, sign: Sign = "auto", dtype: Precision = "floa
 
 
 @yields(columns=_columns, version=2)
-def sdf(mesh: Mesh, resolution: int = 64, sign: Sign = "auto", dtype: Precision = "float16", truncate: float = 0.0) -> Iterator[Row]:
+def sdf(mesh: Mesh, resolution: int = 64, sign: Sign = "auto", dtype: Precision = "float16", truncate: int | float = 0) -> Iterator[Row]:
     """One row: distance from each voxel centre of [-1, 1]^3 to the surface, negative inside, in units of that box.
 
     With it `sign`, how the sign was found (0: the distance is unsigned), and `doubt`, the share of voxels whose winding number is
