@@ -354,9 +354,11 @@ def test_no_stripes_where_the_anchors_lie():
     """A box without three of its sides, so that w is near a half at length: what is wrong lies no denser on the anchors' planes."""
     corners = np.array(list(itertools.product((-1, 1), repeat=3))) * [0.8, 0.7, 0.75] + [0.013, 0.007, 0.011]
     faces = np.array([[0, 4, 5], [0, 5, 1], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]])
-    summed = np.abs(winding_number(corners, faces, grid_points(64).reshape(-1, 3))).reshape((64,) * 3) > 0.5
-    wrong = np.argwhere(inside_grid(corners, faces, 64, sign="winding") != summed)
-    assert len(wrong) <= 200  # of 57,825 inside
+    summed = np.abs(winding_number(corners, faces, grid_points(64).reshape(-1, 3))).reshape((64,) * 3)
+    differs = inside_grid(corners, faces, 64, sign="winding") != (summed > 0.5)
+    wrong = np.argwhere(differs)
+    assert len(wrong) <= 400  # of 57,825 inside
+    assert np.abs(summed - 0.5)[differs].max(initial=0) <= 0.02  # which is how well w is summed
     assert (wrong % 8 == 0).any(axis=1).mean() <= 0.45  # a third of all voxels lie on these planes
 
 

@@ -35,12 +35,13 @@ def _cell_bounds(table: ndarray, chunk: int, corners: ndarray, middles: ndarray)
     corners  float32 (8, 4): nearest point from the cell's first voxel, and squared distance less the corner's own from there
     """
     apart = np.float32(0)
-    start = chunk * 704
+    start = np.uint64(chunk * 704)
     for k in range(64):
-        x, y, z = table[start + k], table[start + 64 + k], table[start + 128 + k]
+        place = start + np.uint64(k)  # unsigned: else every index is tested for counting from the end, and the loop is not vector code
+        x, y, z = table[place], table[place + np.uint64(64)], table[place + np.uint64(128)]
         low, high = x * x + y * y + z * z, AWAY
         for corner in range(8):
-            low += table[start + 192 + 64 * corner + k] * corners[corner, 3]
+            low += table[place + np.uint64(192 + 64 * corner)] * corners[corner, 3]
             dx, dy, dz = x - corners[corner, 0], y - corners[corner, 1], z - corners[corner, 2]
             high = min(high, dx * dx + dy * dy + dz * dz)
         apart += max(high - AGREE * low, np.float32(0))

@@ -9,19 +9,21 @@ out evenly, where it is not, and where the result is near a half, every voxel is
 import numpy as np
 from numpy import ndarray
 
-from l9.geometry._cell_kernels import TILE
+from l9.geometry._cell_kernels import TILE, Size
 from l9.geometry._kernels import side_of
 from l9.geometry._tree_kernels import BOX, WIDE, tree_scratch
 from l9.geometry._triangle_kernels import Parts, scalar
 from l9.geometry._winding_kernels import winding_numbers
-from l9.geometry.sign import INSIDE
+from l9.geometry.sign import DOUBTFUL, INSIDE
 
 ANCHORS = 8  # voxels between anchors
 SMOOTH = 0.15  # left over between two anchors: beyond it, w does not run evenly from one to the other
 CLOSED = 0.02  # left over less than that: a surface without holes near by, as far as w is summed exactly
-UNSURE = 0.1  # a carried w this near to a half is summed, or nearer than
-WAVERING = 0.8  # this share of what is left over
+UNSURE = 0.1  # a w carried over 8 voxels is summed where it is nearer to a half than this, and
+WAVERING = 0.8  # this share of what is left over; both are less for shorter stretches
 LINE = TILE + 1  # points of a line: the tile's voxels and the first of the next
+BLOCK = 4  # points a side of the blocks in which w is summed, so that packets are compact
+BLOCKS = (LINE + BLOCK - 1) // BLOCK
 
 
 @scalar
@@ -100,13 +102,24 @@ def _count_crossings(triangles: ndarray, near: ndarray, origin: ndarray, a: int,
 
 
 @scalar
-def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: int, span: int, asked: ndarray, last: bool) -> None:
+def _ask(asked: Parts, place: int) -> None:
+    """Note that w is to be summed at a point (flat)."""
+    points, blocks = asked
+    points[place] = 1
+    a, b, c = place // (LINE * LINE) // BLOCK, place // LINE % LINE // BLOCK, place % LINE // BLOCK
+    blocks[(a * BLOCKS + b) * BLOCKS + c] = 1
+
+
+@scalar
+def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: int, span: int, asked: Parts, last: bool) -> int:
     """Carry w along one line (flat, `step` apart from `start` on) over each stretch of `span` voxels whose ends are known.
 
-    counts  the line's crossings, int16 (LINE)
-    asked   where w may run unevenly: the stretch's middle, to be summed before the halves are tried
-    last    whether nothing is carried from this line on: then an uneven run matters only near a half, or where it may hide a hole
+    counts   the line's crossings, int16 (LINE)
+    asked    where w may run unevenly: the stretch's middle, to be summed before the halves are tried
+    returns  how many are asked
+    last     whether nothing is carried from this line on: then an uneven run matters only near a half, or where it may hide a hole
     """
+    uneven = 0
     for low in range(0, TILE, span):
         if known[start + (low + 1) * step]:
             continue
@@ -116,7 +129,7 @@ def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: in
             surfaces += abs(counts[k])
         here, there = turns[start + low * step], turns[start + (low + span) * step]
         left_over = there - here + crossed
-        unsure = UNSURE + WAVERING * abs(left_over)
+        unsure = (UNSURE + WAVERING * abs(left_over)) * (span + 2) / (ANCHORS + 2)  # less between points that are closer
         even = abs(left_over) <= SMOOTH if not last else span < ANCHORS or surfaces == 0 or abs(left_over) <= CLOSED
         for k in range(low + 1, low + span):
             here += left_over / span - counts[k]
@@ -126,41 +139,47 @@ def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: in
             for k in range(low + 1, low + span):
                 known[start + k * step] = 1
         else:
-            asked[start + (low + span // 2) * step] = 1
+            _ask(asked, start + (low + span // 2) * step)
+            uneven += 1
+    return uneven
 
 
 @scalar
-def _sum_asked(
-    turns: ndarray, known: ndarray, asked: ndarray, origin: ndarray, points: ndarray, places: ndarray, sums: ndarray, tree: Parts
-) -> None:
-    """Sum w where `asked`, block by block so that packets are compact, and clear that."""
+def _sum_asked(turns: ndarray, known: ndarray, asked: Parts, origin: ndarray, work: Parts, tree: Parts) -> None:
+    """Sum w where `asked`, block by block, and clear that."""
     corners, faces, moments, first = tree
+    points, places, sums = work
+    flags, blocks = asked
     count = 0
-    for i in range(0, LINE, 4):
-        for j in range(0, LINE, 4):
-            for k in range(0, LINE, 4):
-                for a in range(i, min(i + 4, LINE)):
-                    for b in range(j, min(j + 4, LINE)):
-                        for c in range(k, min(k + 4, LINE)):
-                            place = (a * LINE + b) * LINE + c
-                            if asked[place]:
-                                points[count, 0], points[count, 1], points[count, 2] = origin[0] + a, origin[1] + b, origin[2] + c
-                                places[count] = place
-                                asked[place] = 0
-                                count += 1
+    for block in range(BLOCKS**3):
+        if blocks[block] == 0:
+            continue
+        blocks[block] = 0
+        i, j, k = block // (BLOCKS * BLOCKS) * BLOCK, block // BLOCKS % BLOCKS * BLOCK, block % BLOCKS * BLOCK
+        for a in range(i, min(i + BLOCK, LINE)):
+            for b in range(j, min(j + BLOCK, LINE)):
+                for c in range(k, min(k + BLOCK, LINE)):
+                    place = (a * LINE + b) * LINE + c
+                    if flags[place]:
+                        points[count, 0], points[count, 1], points[count, 2] = origin[0] + a, origin[1] + b, origin[2] + c
+                        places[count] = place
+                        flags[place] = 0
+                        count += 1
     winding_numbers(points, count, corners, faces, moments, first, sums)
     for n in range(count):
         turns[places[n]], known[places[n]] = sums[n], 1
 
 
 @scalar
-def _carry_axis(turns: ndarray, known: ndarray, asked: ndarray, counts: ndarray, a: int, steps: tuple[int, int], span: int) -> None:
-    """Carry w along all lines of axis `a` that `_count_crossings` counted, over stretches of `span` voxels."""
+def _carry_axis(turns: ndarray, known: ndarray, asked: Parts, counts: ndarray, a: int, steps: tuple[int, int], span: int) -> int:
+    """Carry w along all lines of axis `a` that `_count_crossings` counted, over stretches of `span` voxels; how many points are asked."""
     strides = (LINE * LINE, LINE, 1)
+    uneven = 0
     for i in range(0, LINE, steps[0]):
         for j in range(0, LINE, steps[1]):
             start = i * strides[(a + 1) % 3] + j * strides[(a + 2) % 3]
-            _carry(turns, known, counts[i, j], start, strides[a], span, asked, a == 2)
+            uneven += _carry(turns, known, counts[i, j], start, strides[a], span, asked, a == 2)
+    return uneven
 
 
 @scalar
@@ -172,22 +191,46 @@ def tile_winding(
     origin     float64 (3): centre of its first voxel, voxels from the middle of the grid
     triangles  float64 (n, 3, 3), and the same as float32 (n, 9) `corners`, in the tree's order
     """
-    turns, known, asked = np.zeros(LINE**3, np.float32), np.zeros(LINE**3, np.uint8), np.zeros(LINE**3, np.uint8)
-    points, places, sums = np.empty((LINE**3, 3), np.float32), np.empty(LINE**3, np.int64), np.empty(LINE**3, np.float32)
+    turns, known = np.zeros(LINE**3, np.float32), np.zeros(LINE**3, np.uint8)
+    asked = (np.zeros(LINE**3, np.uint8), np.zeros(BLOCKS**3, np.uint8))
+    work = (np.empty((LINE**3, 3), np.float32), np.empty(LINE**3, np.int64), np.empty(LINE**3, np.float32))
     tree = (corners, faces, moments, first)
     found = np.empty(len(triangles), np.int64)
     near = found[: _triangles_of(boxes, first, origin, tree_scratch()[0], found)]
     for i in range(0, LINE, ANCHORS):
         for j in range(0, LINE, ANCHORS):
             for k in range(0, LINE, ANCHORS):
-                asked[(i * LINE + j) * LINE + k] = 1
-    _sum_asked(turns, known, asked, origin, points, places, sums, tree)
+                _ask(asked, (i * LINE + j) * LINE + k)
+    _sum_asked(turns, known, asked, origin, work, tree)
     for a in range(3):  # along x between anchors, along y from there, along z to all
         steps = (ANCHORS, ANCHORS) if a == 0 else (ANCHORS, 1) if a == 1 else (1, 1)
         counts = _count_crossings(triangles, near, origin, a, steps)
-        span = ANCHORS
-        while span > 1:
-            _carry_axis(turns, known, asked, counts, a, steps, span)
-            _sum_asked(turns, known, asked, origin, points, places, sums, tree)
+        span, uneven = ANCHORS, 1
+        while span > 1 and uneven > 0:
+            uneven = _carry_axis(turns, known, asked, counts, a, steps, span)
+            if uneven > 0:
+                _sum_asked(turns, known, asked, origin, work, tree)
             span //= 2
     return turns
+
+
+@scalar
+def make_signed(field: ndarray, turns: ndarray, shape: Size, facing: int) -> None:
+    """Turn distances (flat TILE^3) negative where w (of `tile_winding`) says inside."""
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            for k in range(shape[2]):
+                place = (i * TILE + j) * TILE + k
+                inside = facing * turns[(i * LINE + j) * LINE + k] > INSIDE
+                field[place] = -field[place] if inside else field[place]
+
+
+@scalar
+def doubtful(turns: ndarray, shape: Size) -> int:
+    """How many of a tile's w leave the sign in doubt."""
+    count = 0
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            for k in range(shape[2]):
+                count += DOUBTFUL[0] < abs(turns[(i * LINE + j) * LINE + k]) < DOUBTFUL[1]
+    return count

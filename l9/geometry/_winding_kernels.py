@@ -9,15 +9,25 @@ from l9.geometry._tree_kernels import WIDE, least_of, most_of, tree_scratch
 from l9.geometry._triangle_kernels import LANES, LOW, PACKET, X, Y, Z, lanes, scalar
 
 SUM = LOW  # row of a packet in which solid angles are added up, steradians
-FAR = 2.5  # a group farther than this many of its radii is one dipole: w is off by at most 0.03 on real furniture; it is read against 0.5
+FAR, FAR_FACE = 2.0, 1.5  # radii; a group farther than the first, a triangle farther than the second is one dipole: w is then off by
+# at most 0.02 on real furniture, and it is read against 0.5
 MOMENTS = 13  # numbers of a group, see `group_moments`
-FACE = 8  # numbers of a single triangle, see `face_moments`
+FACE = 7  # numbers of a single triangle, see `face_moments`
+
+
+@scalar
+def _face_place(triangle: int) -> int:
+    """Where a triangle's first number stands in `faces`; each next one is WIDE farther."""
+    return triangle // WIDE * (FACE * WIDE) + triangle % WIDE
 
 
 @scalar
 def face_moments(triangles: ndarray) -> ndarray:
-    """What each triangle looks like from afar, float32 (flat, FACE a triangle): 0:3 centre, 3 squared radius, 4:7 area normal."""
-    faces = np.zeros(len(triangles) * FACE, np.float32)
+    """What each triangle looks like from afar, float32 (flat): centre x y z, squared radius, area normal x y z.
+
+    A group's 16 triangles stand together: their x, then their y, and so on.
+    """
+    faces = np.zeros((len(triangles) + WIDE - 1) // WIDE * WIDE * FACE, np.float32)
     for t in range(len(triangles)):
         ux, uy, uz = (
             triangles[t, 1, 0] - triangles[t, 0, 0],
@@ -29,19 +39,19 @@ def face_moments(triangles: ndarray) -> ndarray:
             triangles[t, 2, 1] - triangles[t, 0, 1],
             triangles[t, 2, 2] - triangles[t, 0, 2],
         )
-        place = t * FACE
-        faces[place + 4], faces[place + 5], faces[place + 6] = (
-            0.5 * (uy * vz - uz * vy),
-            0.5 * (uz * vx - ux * vz),
-            0.5 * (ux * vy - uy * vx),
-        )
+        place = _face_place(t)
+        faces[place + 4 * WIDE] = 0.5 * (uy * vz - uz * vy)
+        faces[place + 5 * WIDE] = 0.5 * (uz * vx - ux * vz)
+        faces[place + 6 * WIDE] = 0.5 * (ux * vy - uy * vx)
+        radius = 0.0
         for axis in range(3):
-            faces[place + axis] = (triangles[t, 0, axis] + triangles[t, 1, axis] + triangles[t, 2, axis]) / 3
+            faces[place + axis * WIDE] = (triangles[t, 0, axis] + triangles[t, 1, axis] + triangles[t, 2, axis]) / 3
         for corner in range(3):
             away = 0.0
             for axis in range(3):
-                away += (triangles[t, corner, axis] - faces[place + axis]) ** 2
-            faces[place + 3] = max(faces[place + 3], away)
+                away += (triangles[t, corner, axis] - faces[place + axis * WIDE]) ** 2
+            radius = max(radius, away)
+        faces[place + 3 * WIDE] = radius
     return faces
 
 
@@ -49,11 +59,12 @@ def face_moments(triangles: ndarray) -> ndarray:
 def _add_moments(triangles: ndarray, faces: ndarray, start: int, stop: int, moments: ndarray, place: int) -> None:
     """Moments of triangles start to stop into `moments` from `place` on."""
     x, y, z, weight = 0.0, 0.0, 0.0, 0.0
-    for t in range(start * FACE, stop * FACE, FACE):
-        nx, ny, nz = faces[t + 4], faces[t + 5], faces[t + 6]
+    for t in range(start, stop):
+        face = _face_place(t)
+        nx, ny, nz = faces[face + 4 * WIDE], faces[face + 5 * WIDE], faces[face + 6 * WIDE]
         area = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-30  # so that triangles without area have a centre too
         weight += area
-        x, y, z = x + area * faces[t], y + area * faces[t + 1], z + area * faces[t + 2]
+        x, y, z = x + area * faces[face], y + area * faces[face + WIDE], z + area * faces[face + 2 * WIDE]
     x, y, z = x / weight, y / weight, z / weight
     found = np.zeros(MOMENTS)
     found[0], found[1], found[2] = x, y, z
@@ -61,8 +72,9 @@ def _add_moments(triangles: ndarray, faces: ndarray, start: int, stop: int, mome
         for corner in range(3):
             away = (triangles[t, corner, 0] - x) ** 2 + (triangles[t, corner, 1] - y) ** 2 + (triangles[t, corner, 2] - z) ** 2
             found[3] = max(found[3], away)
-        nx, ny, nz = faces[t * FACE + 4], faces[t * FACE + 5], faces[t * FACE + 6]
-        dx, dy, dz = faces[t * FACE] - x, faces[t * FACE + 1] - y, faces[t * FACE + 2] - z
+        face = _face_place(t)
+        nx, ny, nz = faces[face + 4 * WIDE], faces[face + 5 * WIDE], faces[face + 6 * WIDE]
+        dx, dy, dz = faces[face] - x, faces[face + WIDE] - y, faces[face + 2 * WIDE] - z
         found[4], found[5], found[6] = found[4] + nx, found[5] + ny, found[6] + nz
         found[7], found[8], found[9] = found[7] + nx * dx, found[8] + ny * dy, found[9] + nz * dz
         found[10] += 0.5 * (nx * dy + ny * dx)
@@ -108,7 +120,7 @@ def _add_dipole(packet: ndarray, moments: ndarray, place: int) -> None:
 
 @scalar
 def _is_far(moments: ndarray, place: int, x: float, y: float, z: float, high_x: float, high_y: float, high_z: float) -> bool:
-    """Whether a whole packet is farther than FAR radii from what has its moments at `place`."""
+    """Whether a whole packet is farther than FAR radii from the group that has its moments at `place`."""
     zero = np.float32(0)
     dx, dy = max(moments[place] - high_x, x - moments[place], zero), max(moments[place + 1] - high_y, y - moments[place + 1], zero)
     dz = max(moments[place + 2] - high_z, z - moments[place + 2], zero)
@@ -116,10 +128,21 @@ def _is_far(moments: ndarray, place: int, x: float, y: float, z: float, high_x: 
 
 
 @lanes
+def _faces_far(faces: ndarray, group: int, x: float, y: float, z: float, high_x: float, high_y: float, high_z: float, far: ndarray) -> None:
+    """How much farther (voxels^2) than FAR_FACE radii a packet is from each of a group's triangles, into `far`; negative: nearer."""
+    zero = np.float32(0)
+    for k in range(WIDE):
+        place = np.uint64(group) * np.uint64(FACE * WIDE) + np.uint64(k)
+        cx, cy, cz = faces[place], faces[place + np.uint64(WIDE)], faces[place + np.uint64(2 * WIDE)]
+        dx, dy, dz = max(max(cx - high_x, x - cx), zero), max(max(cy - high_y, y - cy), zero), max(max(cz - high_z, z - cz), zero)
+        far[k] = dx * dx + dy * dy + dz * dz - np.float32(FAR_FACE * FAR_FACE) * faces[place + np.uint64(3 * WIDE)]
+
+
+@lanes
 def _add_far_triangle(packet: ndarray, faces: ndarray, place: int) -> None:
     """Add the solid angle of a triangle that is small from afar to every lane."""
-    cx, cy, cz = faces[place], faces[place + 1], faces[place + 2]
-    nx, ny, nz = faces[place + 4], faces[place + 5], faces[place + 6]
+    cx, cy, cz = faces[place], faces[place + WIDE], faces[place + 2 * WIDE]
+    nx, ny, nz = faces[place + 4 * WIDE], faces[place + 5 * WIDE], faces[place + 6 * WIDE]
     for k in range(LANES):
         dx, dy, dz = cx - packet[X + k], cy - packet[Y + k], cz - packet[Z + k]
         inverse = np.float32(1) / (dx * dx + dy * dy + dz * dz)
@@ -162,7 +185,7 @@ def _clear(packet: ndarray) -> None:
 
 
 @scalar
-def _add_tree(packet: ndarray, corners: ndarray, faces: ndarray, moments: ndarray, first: ndarray, todo: ndarray) -> None:
+def _add_tree(packet: ndarray, corners: ndarray, faces: ndarray, moments: ndarray, first: ndarray, todo: ndarray, far: ndarray) -> None:
     """Add the solid angle of the whole mesh to every lane of a packet."""
     x, y, z = least_of(packet, X), least_of(packet, Y), least_of(packet, Z)
     high_x, high_y, high_z = most_of(packet, X), most_of(packet, Y), most_of(packet, Z)
@@ -175,11 +198,12 @@ def _add_tree(packet: ndarray, corners: ndarray, faces: ndarray, moments: ndarra
         if _is_far(moments, place, x, y, z, high_x, high_y, high_z):
             _add_dipole(packet, moments, place)
         elif level == 0:
-            for t in range(group * WIDE, min(group * WIDE + WIDE, len(corners))):
-                if _is_far(faces, t * FACE, x, y, z, high_x, high_y, high_z):
-                    _add_far_triangle(packet, faces, t * FACE)
+            _faces_far(faces, group, x, y, z, high_x, high_y, high_z, far)
+            for k in range(min(WIDE, len(corners) - group * WIDE)):
+                if far[k] > np.float32(0):
+                    _add_far_triangle(packet, faces, group * FACE * WIDE + k)
                 else:
-                    _add_solid_angle(packet, corners, t)
+                    _add_solid_angle(packet, corners, group * WIDE + k)
         else:
             below = first[level - 1] + WIDE * (group - first[level])
             for child in range(below, min(below + WIDE, first[level])):
@@ -196,12 +220,12 @@ def winding_numbers(
     corners  float32 (n, 9): the tree's triangles; positive inside where they are counter-clockwise from outside
     """
     packet = np.zeros(PACKET, np.float32)
-    todo = tree_scratch()[0]
+    todo, far = tree_scratch()[:2]
     for start in range(0, count, LANES):
         for k in range(LANES):
             n = min(start + k, count - 1)
             packet[X + k], packet[Y + k], packet[Z + k] = points[n, 0], points[n, 1], points[n, 2]
         _clear(packet)
-        _add_tree(packet, corners, faces, moments, first, todo)
+        _add_tree(packet, corners, faces, moments, first, todo, far)
         for k in range(min(LANES, count - start)):
             found[start + k] = packet[SUM + k] * np.float32(0.25 / math.pi)

@@ -9,7 +9,7 @@ from numpy import ndarray
 from l9.geometry.grid import Box
 from l9.geometry.sample import sample_surface
 from l9.geometry.scene import raycasting_scene
-from l9.geometry.sign import doubtful, surface_sides
+from l9.geometry.sign import surface_sides
 from l9.geometry.tiles import over_tiles
 from l9.geometry.tree import triangle_tree
 
@@ -76,6 +76,6 @@ def sdf_report(
     """
     tree = triangle_tree(vertices, faces, resolution, box)
     sides = surface_sides(tree, resolution, PLACES)
-    doubts = sum(over_tiles(resolution, threads, lambda tile: doubtful(tile.winding(tree))))
+    doubts = sum(over_tiles(resolution, threads, lambda tile: tile.doubts(tree)))
     open_edges, doubled = face_shares(vertices, faces)
     return SdfReport(open_edges, flipped_share(vertices, faces), doubled, doubts / resolution**3, sides.has_inside)

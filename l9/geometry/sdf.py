@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from l9.errors import UsageError
 from l9.geometry.grid import Box, voxel_size
-from l9.geometry.sign import INSIDE, Sign, doubtful, parity_grid, resolved_sign
+from l9.geometry.sign import INSIDE, Sign, parity_grid, resolved_sign
 from l9.geometry.tiles import Tile, over_tiles
 from l9.geometry.tree import Tree, triangle_tree
 
@@ -72,8 +72,7 @@ def measured_grid(
     values = np.empty((resolution,) * 3, dtype=np.float32)
 
     def fill(tile: Tile) -> int:
-        distance = tile.distance(tree, band)
-        doubts = _make_signed(distance, tile, tree, facing) if taken == "winding" else 0
+        distance, doubts = tile.signed_distance(tree, band, facing) if taken == "winding" else (tile.distance(tree, band), 0)
         np.multiply(distance, scale, out=values[tile.place])
         return doubts
 
@@ -106,9 +105,7 @@ def sdf_band(
     def select(tile: Tile) -> tuple[ndarray, ndarray]:
         if tile.farther_than(tree, band):
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        distance = tile.distance(tree, band)
-        if taken == "winding":
-            _make_signed(distance, tile, tree, facing)
+        distance = tile.signed_distance(tree, band, facing)[0] if taken == "winding" else tile.distance(tree, band)
         within = np.abs(distance) <= band
         x, y, z = (axis + start for axis, start in zip(np.nonzero(within), tile.first, strict=True))
         return (x * resolution + y) * resolution + z, distance[within] * np.float32(scale)
@@ -193,13 +190,6 @@ def inside_grid(
 
     over_tiles(resolution, threads, fill)
     return inside
-
-
-def _make_signed(distance: Float32[ndarray, "a b c"], tile: Tile, tree: Tree, facing: int) -> int:
-    """Turn a tile's distances negative inside, in place; how many have a sign in doubt."""
-    turns = tile.winding(tree)
-    np.negative(distance, out=distance, where=facing * turns > INSIDE)
-    return doubtful(turns)
 
 
 def _prepared(

@@ -75,12 +75,6 @@ def resolved_sign(tree: Tree, sign: Sign, resolution: int) -> tuple[Sign, int]:
     return ("winding" if sign == "winding" or sides.has_inside else "none"), sides.facing
 
 
-def doubtful(turns: Float32[ndarray, "*shape"]) -> int:
-    """How many winding numbers leave the sign in doubt."""
-    size = np.abs(turns)
-    return int(((size > DOUBTFUL[0]) & (size < DOUBTFUL[1])).sum())
-
-
 def parity_grid(
     vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], resolution: int, *, box: Box = (-1.0, 1.0)
 ) -> Bool[ndarray, "r r r"]:

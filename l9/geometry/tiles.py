@@ -39,21 +39,46 @@ class Tile:
 
     def distance(self, tree: Tree, band: int | float) -> Float32[ndarray, "a b c"]:
         """Unsigned distance of every voxel centre, in voxels: exact up to `band`, within 1 % beyond."""
+        return self._cut(self._distance(tree, band))
+
+    def signed_distance(self, tree: Tree, band: int | float, facing: int) -> tuple[Float32[ndarray, "a b c"], int]:
+        """The same, negative where facing * w > 0.5; and how many signs are in doubt."""
+        from l9.geometry._sign_kernels import doubtful, make_signed
+
+        field, turns = self._distance(tree, band), self._winding(tree)
+        make_signed(field, turns, self.shape, facing)
+        return self._cut(field), doubtful(turns, self.shape)
+
+    def winding(self, tree: Tree) -> Float32[ndarray, "a b c"]:
+        """Winding number of every voxel centre, carried along grid lines."""
+        return self._cut(self._winding(tree))
+
+    def doubts(self, tree: Tree) -> int:
+        """How many voxels have a winding number that leaves their sign in doubt."""
+        from l9.geometry._sign_kernels import doubtful
+
+        return doubtful(self._winding(tree), self.shape)
+
+    def _distance(self, tree: Tree, band: int | float) -> ndarray:
+        """Flat, of a whole tile."""
         from l9.geometry._cell_kernels import TILE
         from l9.geometry._lattice_kernels import tile_distance
 
         field = np.empty(TILE**3, np.float32)
         tile_distance(field, self.origin.astype(np.float32), self.shape, float(band), tree.frames, tree.boxes, tree.first)
-        a, b, c = self.shape
-        return field.reshape((TILE,) * 3)[:a, :b, :c]
+        return field
 
-    def winding(self, tree: Tree) -> Float32[ndarray, "a b c"]:
-        """Winding number of every voxel centre, carried along grid lines."""
-        from l9.geometry._sign_kernels import LINE, tile_winding
+    def _winding(self, tree: Tree) -> ndarray:
+        """Flat, of a whole tile and the first voxels of the next."""
+        from l9.geometry._sign_kernels import tile_winding
 
-        turns = tile_winding(self.origin, tree.triangles, tree.boxes, tree.corners, tree.faces, tree.moments, tree.first)
+        return tile_winding(self.origin, tree.triangles, tree.boxes, tree.corners, tree.faces, tree.moments, tree.first)
+
+    def _cut(self, flat: ndarray) -> ndarray:
+        """As [x, y, z], of the voxels that the grid has."""
+        side = round(len(flat) ** (1 / 3))
         a, b, c = self.shape
-        return turns.reshape((LINE,) * 3)[:a, :b, :c]
+        return flat.reshape((side,) * 3)[:a, :b, :c]
 
     def farther_than(self, tree: Tree, band: int | float) -> bool:
         """Whether the whole tile lies farther than `band` voxels from the surface."""

@@ -54,7 +54,7 @@ class Tree:
         return nearest_distances(points, self.frames, self.boxes, self.first)
 
     def winding(self, points: Float32[ndarray, "n 3"]) -> Float32[ndarray, "n"]:
-        """Generalised winding number at each point, within 0.03; positive inside where faces are counter-clockwise from outside.
+        """Generalised winding number at each point, within 0.02; positive inside where faces are counter-clockwise from outside.
 
         source  Jacobson et al. 2013, eq. 5; Barill et al., SIGGRAPH 2018
         """
