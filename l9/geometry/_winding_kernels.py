@@ -9,8 +9,7 @@ from l9.geometry._tree_kernels import WIDE, least_of, most_of, tree_scratch
 from l9.geometry._triangle_kernels import LANES, LOW, PACKET, X, Y, Z, lanes, scalar
 
 SUM = LOW  # row of a packet in which solid angles are added up, steradians
-FAR, FAR_FACE = 2.0, 1.5  # radii; a group farther than the first, a triangle farther than the second is one dipole: w is then off by
-# at most 0.02 on real furniture, and it is read against 0.5
+FAR = 2.0  # radii; a group or triangle farther than this is one dipole: w is then off by at most 0.02 on real furniture, read against 0.5
 MOMENTS = 13  # numbers of a group, see `group_moments`
 FACE = 7  # numbers of a single triangle, see `face_moments`
 
@@ -129,13 +128,13 @@ def _is_far(moments: ndarray, place: int, x: float, y: float, z: float, high_x: 
 
 @lanes
 def _faces_far(faces: ndarray, group: int, x: float, y: float, z: float, high_x: float, high_y: float, high_z: float, far: ndarray) -> None:
-    """How much farther (voxels^2) than FAR_FACE radii a packet is from each of a group's triangles, into `far`; negative: nearer."""
+    """How much farther (voxels^2) than FAR radii a packet is from each of a group's triangles, into `far`; negative: nearer."""
     zero = np.float32(0)
     for k in range(WIDE):
         place = np.uint64(group) * np.uint64(FACE * WIDE) + np.uint64(k)
         cx, cy, cz = faces[place], faces[place + np.uint64(WIDE)], faces[place + np.uint64(2 * WIDE)]
         dx, dy, dz = max(max(cx - high_x, x - cx), zero), max(max(cy - high_y, y - cy), zero), max(max(cz - high_z, z - cz), zero)
-        far[k] = dx * dx + dy * dy + dz * dz - np.float32(FAR_FACE * FAR_FACE) * faces[place + np.uint64(3 * WIDE)]
+        far[k] = dx * dx + dy * dy + dz * dz - np.float32(FAR * FAR) * faces[place + np.uint64(3 * WIDE)]
 
 
 @lanes
