@@ -50,16 +50,16 @@ def _cell_bounds(table: ndarray, chunk: int, corners: ndarray, middles: ndarray)
 
 
 @scalar
-def _cell_corners(nodes: ndarray, size: Size, i: int, j: int, k: int, stride: int, corners: ndarray) -> float:
-    """Fill `corners` (see `_cell_bounds`) of cell (i, j, k); its least squared distance."""
+def _cell_corners(nodes: ndarray, size: Size, node: Size, at: Size, stride: int, corners: ndarray) -> float:
+    """Fill `corners` (see `_cell_bounds`) of the cell from a node, whose first voxel is `at`; its least squared distance."""
     least = AWAY
     for corner in range(8):
         a, b, c = corner >> 2 & 1, corner >> 1 & 1, corner & 1
-        place = 4 * (((i + a) * size[1] + j + b) * size[2] + k + c)
+        place = 4 * (((node[0] + a) * size[1] + node[1] + b) * size[2] + node[2] + c)
         square = nodes[place + 3]
-        corners[corner, 0] = nodes[place] - np.float32(i * stride)
-        corners[corner, 1] = nodes[place + 1] - np.float32(j * stride)
-        corners[corner, 2] = nodes[place + 2] - np.float32(k * stride)
+        corners[corner, 0] = nodes[place] - np.float32(at[0])
+        corners[corner, 1] = nodes[place + 1] - np.float32(at[1])
+        corners[corner, 2] = nodes[place + 2] - np.float32(at[2])
         corners[corner, 3] = square - np.float32(stride * stride * (a + b + c))
         least = min(least, square)
     return float(least)
@@ -78,17 +78,24 @@ def _middle_agrees(corners: ndarray, stride: int) -> bool:
 
 
 @scalar
-def fill_cell(field: ndarray, nodes: ndarray, size: Size, i: int, j: int, k: int, stride: int, band: float, scratch: Parts) -> bool:
-    """Fill the voxels of one cell from its corners, if they prove them all to be beyond the band and within the tolerance."""
+def fill_cell(
+    field: ndarray, nodes: ndarray, size: Size, node: Size, at: Size, stride: int, band: float, scratch: Parts
+) -> tuple[bool, float]:
+    """Fill the voxels of one cell from its corners, if they prove them all to be beyond the band and within the tolerance.
+
+    node    the first corner's place in `nodes` (float32 flat, 4 a node: nearest point from the tile's first voxel, squared distance)
+    at      its first voxel; stride: voxels a side, 8 or 4
+    Returns whether it did, and the least distance of a corner.
+    """
     corners, middles = scratch
-    least = np.sqrt(_cell_corners(nodes, size, i, j, k, stride, corners))
+    least = np.sqrt(_cell_corners(nodes, size, node, at, stride, corners))
     if least < 2 * stride or least < band + np.sqrt(3.0) * stride or not _middle_agrees(corners, stride):
-        return False
+        return False, least
     for chunk in range(stride**3 // 64):
         if not _cell_bounds(CELL_8 if stride == 8 else CELL_4, chunk, corners, middles):
-            return False
+            return False, least
         for n in range(64):
             a, rest = (chunk, n) if stride == 8 else (n >> 4, n & 15)
             b, c = (rest >> 3, rest & 7) if stride == 8 else (rest >> 2, rest & 3)
-            field[((i * stride + a) * TILE + j * stride + b) * TILE + k * stride + c] = middles[n]
-    return True
+            field[((at[0] + a) * TILE + at[1] + b) * TILE + at[2] + c] = middles[n]
+    return True, least

@@ -174,13 +174,17 @@ def least_of(packet: ndarray, row: int) -> float:
 
 
 @scalar
+def most_of_eight(numbers: ndarray, start: int) -> float:
+    """Greatest of eight numbers."""
+    a, b = max(numbers[start], numbers[start + 1]), max(numbers[start + 2], numbers[start + 3])
+    c, d = max(numbers[start + 4], numbers[start + 5]), max(numbers[start + 6], numbers[start + 7])
+    return max(max(a, b), max(c, d))
+
+
+@scalar
 def most_of(packet: ndarray, row: int) -> float:
     """Greatest number of a row."""
-    a, b = max(packet[row], packet[row + 1]), max(packet[row + 2], packet[row + 3])
-    c, d = max(packet[row + 4], packet[row + 5]), max(packet[row + 6], packet[row + 7])
-    e, f = max(packet[row + 8], packet[row + 9]), max(packet[row + 10], packet[row + 11])
-    g, h = max(packet[row + 12], packet[row + 13]), max(packet[row + 14], packet[row + 15])
-    return max(max(max(a, b), max(c, d)), max(max(e, f), max(g, h)))
+    return max(most_of_eight(packet, row), most_of_eight(packet, row + 8))
 
 
 @scalar

@@ -139,14 +139,30 @@ def make_frame(corners: ndarray, frames: ndarray, number: int) -> None:
     frames[number, 17], frames[number, 18] = (along / near, height / near) if near > 0.0 else (1.0, 0.0)
 
 
+@njit(inline="always")
+def square_in_frame(u: Any, v: Any, height: Any, length: float, far: float, fu: float, fv: float, near: float, nu: float, nv: float) -> Any:
+    """Squared distance of a point from a triangle in whose frame it lies at (u, v, height); the others: of `make_frame`.
+
+    That to the plane, and within the plane 0 inside, else that to the nearest side.
+    """
+    zero = np.float32(0)
+    beyond = u - length
+    from_far, along_far = fu * v - fv * beyond, beyond * fu + v * fv
+    from_near, along_near = nv * u - nu * v, u * nu + v * nv
+    past = max(max(-u, beyond), zero)
+    past_far = max(max(-along_far, along_far - far), zero)
+    past_near = max(max(-along_near, along_near - near), zero)
+    square = min(v * v + past * past, from_far * from_far + past_far * past_far)
+    square = min(square, from_near * from_near + past_near * past_near)
+    return height * height + (zero if min(min(v, from_far), from_near) > zero else square)
+
+
 @lanes
 def measure_triangle(packet: ndarray, frames: ndarray, number: int, window: float, band: float) -> None:
     """Measure triangle `number` from every lane; rows SQUARE, NEAREST and LIMIT follow where it is nearer.
 
     window, band  see `set_limits`
-    The squared distance is that to the plane, and within the plane 0 inside, else that to the nearest side.
     """
-    zero = np.float32(0)
     ax, ay, az = frames[number, 0], frames[number, 1], frames[number, 2]
     ux, uy, uz = frames[number, 3], frames[number, 4], frames[number, 5]
     vx, vy, vz = frames[number, 6], frames[number, 7], frames[number, 8]
@@ -157,16 +173,7 @@ def measure_triangle(packet: ndarray, frames: ndarray, number: int, window: floa
     for k in range(LANES):
         rx, ry, rz = packet[X + k] - ax, packet[Y + k] - ay, packet[Z + k] - az
         u, v, height = rx * ux + ry * uy + rz * uz, rx * vx + ry * vy + rz * vz, rx * nx + ry * ny + rz * nz
-        beyond = u - length
-        from_far, along_far = fu * v - fv * beyond, beyond * fu + v * fv
-        from_near, along_near = nv * u - nu * v, u * nu + v * nv
-        past = max(max(-u, beyond), zero)
-        past_far = max(max(-along_far, along_far - far), zero)
-        past_near = max(max(-along_near, along_near - near), zero)
-        square = min(v * v + past * past, from_far * from_far + past_far * past_far)
-        square = min(square, from_near * from_near + past_near * past_near)
-        square = zero if min(min(v, from_far), from_near) > zero else square
-        square += height * height
+        square = square_in_frame(u, v, height, length, far, fu, fv, near, nu, nv)
         best = packet[SQUARE + k]
         packet[NEAREST + k] = itself if square < best else packet[NEAREST + k]
         best = min(square, best)
