@@ -144,13 +144,16 @@ def _cards() -> str:
 
 
 def _store_text(facts: dict[str, Any]) -> str:
-    """The table of columns, then counts."""
+    """The table of columns, then what those of one number hold, then counts."""
+    from l9.store.numbers import number_lines
+
     counts = facts["counts"]
     amounts = f"{counts['done']:,} objects, {counts['rows']:,} rows, {counts['quarantined']:,} quarantined"
     lines = [f"{facts['store']}: {amounts}, up {facts['up']}", _column_line("column", "dtype", "shape", "unit", "axes", "a row")]
     for column in facts["columns"]:
         size = counted_bytes(column["row_bytes"])
         lines.append(_column_line(column["name"], column["dtype"], _shape(column), column["unit"], column["axes"], size))
+    lines.extend(f"  {line}" for line in number_lines(facts["numbers"]))
     for name in ("labels", "splits"):
         lines.append(f"  {name}: " + ", ".join(f"{label or '(none)'} {number:,}" for label, number in facts[name].items()))
     return "\n".join([*lines, f"  {facts['notes']:,} objects with notes"] if facts["notes"] else lines)

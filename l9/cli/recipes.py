@@ -34,7 +34,7 @@ def prep(
         return
     report = prepare(pipeline, options, say)
     counts = f"{report['done']:,} of {report['planned']:,} done, {report['quarantined']} quarantined"
-    answer(report, as_json, f"{report['store']}: {counts}, {report['seconds']:.1f} s")
+    answer(report, as_json, "\n".join([f"{report['store']}: {counts}, {report['seconds']:.1f} s", *_number_lines(report["sets"])]))
 
 
 def run(
@@ -70,8 +70,9 @@ def run(
         tracking=tracking,
     )
     report = run_pipeline(pipeline, options, say)
-    metrics = "\n".join(f"  {name:32} {value:.4f}" for name, value in report["metrics"].items())
-    answer(report, as_json, f"{report['recipe']} ({report['run']}), {report['seconds']:.1f} s\n{metrics}")
+    metrics = [f"  {name:32} {value:.4f}" for name, value in report["metrics"].items()]
+    lines = [f"{report['recipe']} ({report['run']}), {report['seconds']:.1f} s", *_number_lines(report["stores"]), *metrics]
+    answer(report, as_json, "\n".join(lines))
 
 
 def show(recipe: str, settings: Settings = [], card: CardName = None, as_json: AsJson = False) -> None:  # noqa: B006
@@ -87,6 +88,13 @@ def _recipe(name: str, settings: list[str], card: str | None) -> Any:
     if card is not None:
         pipeline = with_card(pipeline, card)
     return override(pipeline, settings) if settings else pipeline
+
+
+def _number_lines(sets: dict[str, dict[str, Any]]) -> list[str]:
+    """What each set's columns of one number a row hold."""
+    from l9.store.numbers import number_lines
+
+    return [f"  {name}: {line}" for name, report in sets.items() for line in number_lines(report.get("numbers", {}))]
 
 
 def _estimate_line(estimated: dict[str, Any]) -> str:

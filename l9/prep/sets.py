@@ -22,6 +22,7 @@ from l9.prep.work import new_sandbox
 from l9.progress import Say
 from l9.sandbox.parent import Sandbox
 from l9.sources.fetch import fetch
+from l9.store.numbers import column_numbers
 from l9.store.store import Store
 
 
@@ -76,7 +77,13 @@ class Prepared:
         """What `l9 prep --json` says of one set."""
         counts = self.store.manifest["counts"]
         folder = self.store.path
-        return {"store": str(folder), "manifest": str(folder / "manifest.json"), **{k: counts[k] for k in REPORTED}}
+        counted = {k: counts[k] for k in REPORTED}
+        return {"store": str(folder), "manifest": str(folder / "manifest.json"), **counted, "numbers": self._numbers}
+
+    @cached_property
+    def _numbers(self) -> dict[str, dict[str, Any]]:
+        """What its columns of one number a row hold."""
+        return column_numbers(self.store)
 
 
 REPORTED = ("planned", "done", "quarantined", "rows")

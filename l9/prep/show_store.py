@@ -15,6 +15,7 @@ from l9.geometry.mesh import Axis
 from l9.prep.chosen import chosen_ids
 from l9.store.cells import cell_bytes
 from l9.store.columns import Column, Row
+from l9.store.numbers import column_numbers
 from l9.store.store import Store
 
 TILE = 128  # pixels
@@ -38,6 +39,7 @@ def show_store(store: Store, words: Sequence[str], *, count: int, seed: int) -> 
         "columns": [column.describe() | {"row_bytes": _row_bytes(store, column, rows)} for column in store.columns],
         "labels": dict(sorted(Counter(about["label"] for about in objects.values()).items())),
         "splits": dict(sorted(Counter(_part(about) for about in objects.values()).items())),
+        "numbers": column_numbers(store),
         "notes": sum(bool(about["notes"]) for about in objects.values()),
         "objects": [{name: value for name, value in objects[one].items() if name not in ("shard", "at")} for one in ids],
     }
