@@ -26,12 +26,14 @@ from l9.geometry._triangle_kernels import (
     scalar,
 )
 
-WINDOW = np.float32(0.9905)  # beyond the band, what is less than 0.95 % nearer is not looked for
-SQUARE_WINDOW = np.float32(0.981)  # its square
+COARSE_WINDOW, WINDOW, WHOLE_WINDOW = np.float32(0.995), np.float32(0.9955), np.float32(0.9905)
+"""Beyond the band, what undercuts the nearest by less is not looked for: in cells of 4^3 voxels, and again in their
+parts, or in the whole cell at once; 0.95 % in all."""
+SQUARE_WINDOW = np.float32(0.981)  # of squared distances, where voxels are searched one by one: 0.95 % too
 LONGEST = 512  # triangles of a list
 SHORT = 16  # triangles of a cell's list that its parts may as well take whole
 WORTH = 0.8  # share of a list that must at most be left for a copy to pay
-MEASURED = 8  # triangles that all of 4^3 voxels measure, rather than have their parts choose
+MEASURED = 12  # triangles that all of 4^3 voxels measure, rather than have their parts choose
 
 
 @lanes
@@ -113,9 +115,9 @@ def _four_of_list(field: ndarray, at: Size, origin: ndarray, band: float, listed
     half = np.float32(1.5)
     x, y, z = _middle(origin, at, half)
     nearest = measure_list(listed, count, x, y, z)
-    left = keep(listed, count, nearest, half, band, ROOM, kept, reach)
+    left = keep(listed, count, nearest, half, band, COARSE_WINDOW, kept, reach)
     if left <= 4 * MEASURED:
-        few = keep(listed, count, nearest, half, band, WINDOW, fewer, reach)
+        few = keep(listed, count, nearest, half, band, WHOLE_WINDOW, fewer, reach)
         if few <= MEASURED:
             fill_four(field, at, listed, fewer, few, x, y, z, best)
             return
