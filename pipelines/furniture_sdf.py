@@ -1,8 +1,8 @@
 """Signed distance grids, surface points with normals and views of every furniture model: preparation only, no training.
 
 run     l9 prep pipelines/furniture_sdf.py            (or --card folder --root DIR for meshes of your own)
-takes   10 minutes on 2 CPU cores that had other work too; 630 MB of shards (seen before distances were made anew)
-expect  911 objects done, none quarantined (l9 0.1.0)
+takes   2.5 minutes on 2 CPU cores; 600 MB of shards
+expect  911 objects done, none quarantined; 19 of them have no inside and are unsigned; doubt above 0.05 for 5 % (l9 0.1.0)
 """
 
 from l9.config import Pipeline, Prep, Set, Use
