@@ -126,7 +126,12 @@ def test_a_plan_is_printed_and_nothing_written(tmp_path, meshes):
 
 def test_a_folder_and_its_store_are_shown_listed_verified_and_collected(tmp_path, meshes):
     made = _l9("prep", "furniture_sdf", "--card", "folder", "--root", meshes, "--set", COARSE, "--workers", "0", "--json", cwd=tmp_path)
-    store = Path(json.loads(made.stdout.splitlines()[-1])["store"]).name
+    answered = json.loads(made.stdout.splitlines()[-1])
+    store = Path(answered["store"]).name
+    assert set(answered["numbers"]) == {"sign", "doubt"} and sum(answered["numbers"]["sign"]["values"].values()) == 4
+    again = _l9("prep", "furniture_sdf", "--card", "folder", "--root", meshes, "--set", COARSE, "--workers", "0", cwd=tmp_path).stdout
+    for line in ("sign (0 none 1 winding 2 parity): ", "doubt (share of voxels): least "):
+        assert f"  furniture: {line}" in again and f"  {line}" in _l9("data", "show", "latest", cwd=tmp_path).stdout
 
     card = _l9("data", "show", "folder", "--root", meshes, "--json", cwd=tmp_path)
     shown = json.loads(card.stdout)

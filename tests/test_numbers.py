@@ -45,11 +45,15 @@ def test_each_column_of_one_number_is_summed_up(home):
     assert found["serial"]["most"] == 39.0, "40 distinct values are too many to count one by one"
 
 
-def test_what_is_not_finite_is_left_out(home):
+def test_what_is_not_finite_is_counted_apart(home):
     found = column_numbers(numbered(home, lambda number: np.nan if number == 39 else number / 100))["doubt"]
     assert found["most"] == pytest.approx(0.38, abs=1e-6) and found["highest"][0][0] == "o038.obj"
     lines = number_lines({"doubt": found})
-    assert lines == ["doubt (share of voxels): least 0, median 0.19, 5 % above 0.361, highest o038.obj 0.38, o037.obj 0.37, o036.obj 0.36"]
+    assert found["not_finite"] == 1
+    said = "1 rows not finite, least 0, median 0.19, 5 % above 0.361, highest o038.obj 0.38, o037.obj 0.37, o036.obj 0.36"
+    assert lines == [f"doubt (share of voxels): {said}"]
+    nothing = column_numbers(numbered(home, lambda _: np.inf))["doubt"]
+    assert number_lines({"doubt": nothing | {"unit": ""}}) == ["doubt: 40 rows not finite"]
 
 
 def test_a_store_that_would_have_to_be_unpacked_is_left_alone(home):

@@ -11,8 +11,8 @@ from numpy import ndarray
 
 from l9.geometry._cell_kernels import TILE, Size, fill_cell
 from l9.geometry._sieve_kernels import sieve_eight, sieve_four, sieve_scratch
-from l9.geometry._tree_kernels import AWAY, find_nearest, some_near, tree_scratch
-from l9.geometry._triangle_kernels import LANES, NEAREST, PACKET, SQUARE, Parts, X, Y, Z, measure_triangle, nearest_point, scalar
+from l9.geometry._tree_kernels import AWAY, find_nearest, some_near
+from l9.geometry._triangle_kernels import LANES, NEAREST, SQUARE, Parts, X, Y, Z, measure_triangle, nearest_point, scalar
 
 COARSE, FINE = 8, 4  # voxels between nodes
 FAR_CELL = 16  # voxels: nodes FINE apart prove nothing nearer than about 18
@@ -60,10 +60,10 @@ def _coarse_nodes(nodes: ndarray, numbers: ndarray, size: Size, origin: ndarray,
 
 @scalar
 def _fill_far(
-    field: ndarray, at: Size, origin: ndarray, shape: Size, band: float, near: ndarray, tree: Parts, packet: ndarray, work: Parts
+    field: ndarray, at: Size, origin: ndarray, shape: Size, band: float, near: ndarray, tree: Parts, cell_work: Parts, work: Parts
 ) -> None:
     """Fill 8^3 voxels far from the surface by nodes between its corners, whose triangles are `near`."""
-    search_work, cell_work, sieve_work = work
+    search_work, packet = work[0], work[5]
     nodes, numbers = np.empty(4 * 27, np.float32), np.empty(27, np.int32)
     for start in range(0, 27, LANES):
         _set_nodes(packet, start, (3, 3, 3), FINE, origin, at)
@@ -77,7 +77,7 @@ def _fill_far(
         if part[0] >= shape[0] or part[1] >= shape[1] or part[2] >= shape[2]:
             continue
         if not fill_cell(field, nodes, (3, 3, 3), (a, b, c), part, FINE, band, cell_work)[0]:
-            sieve_four(field, part, origin, np.float32(band), numbers[13], tree, sieve_work)
+            sieve_four(field, part, origin, np.float32(band), numbers[13], tree, work)
 
 
 @scalar
@@ -88,25 +88,25 @@ def tile_distance(field: ndarray, origin: ndarray, shape: Size, band: float, fra
     shape   voxels a side of it that are wanted; the others of `field` are left as they are, or not
     band    voxels: up to this distance every one is exact (float32), beyond it within 1 %
     """
-    tree, packet = (frames, boxes, first), np.zeros(PACKET, np.float32)
-    work = tree_scratch(), (np.zeros((8, 4), np.float32), np.empty(64, np.float32)), sieve_scratch(len(frames))
+    tree, work = (frames, boxes, first), sieve_scratch(len(frames))
+    cell_work = np.zeros((8, 4), np.float32), np.empty(64, np.float32)
     cells = (shape[0] + COARSE - 1) // COARSE, (shape[1] + COARSE - 1) // COARSE, (shape[2] + COARSE - 1) // COARSE
     size = (cells[0] + 1, cells[1] + 1, cells[2] + 1)
     count = size[0] * size[1] * size[2]
     nodes, numbers = np.empty(4 * count, np.float32), np.empty(count, np.int32)
     points, near = np.empty((8, 3), np.float32), np.empty(8, np.int64)
-    _coarse_nodes(nodes, numbers, size, origin, tree, packet, work[0])
+    _coarse_nodes(nodes, numbers, size, origin, tree, work[5], work[0])
     for i in range(cells[0]):
         for j in range(cells[1]):
             for k in range(cells[2]):
                 at = (COARSE * i, COARSE * j, COARSE * k)
-                filled, least = fill_cell(field, nodes, size, (i, j, k), at, COARSE, band, work[1])
+                filled, least = fill_cell(field, nodes, size, (i, j, k), at, COARSE, band, cell_work)
                 if filled:
                     continue
                 for n in range(8):
                     place = ((i + (n >> 2 & 1)) * size[1] + j + (n >> 1 & 1)) * size[2] + k + (n & 1)
                     points[n], near[n] = nodes[4 * place : 4 * place + 3], numbers[place]
                 if least > FAR_CELL:
-                    _fill_far(field, at, origin, shape, band, near, tree, packet, work)
+                    _fill_far(field, at, origin, shape, band, near, tree, cell_work, work)
                 else:
-                    sieve_eight(field, at, origin, shape, np.float32(band), points, near[0], tree, work[2])
+                    sieve_eight(field, at, origin, shape, np.float32(band), points, near[0], tree, work)

@@ -9,7 +9,10 @@ A list is one flat float32 array, block by block of 64 triangles, row by row of 
 the compiler makes vector code of.
 """
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 from numpy import ndarray
 
 from l9.geometry._cell_kernels import TILE, Size
@@ -134,6 +137,14 @@ def set_reach(dx: float, dy: float, dz: float, half: float, share: float, reach:
         reach[k] = share * np.sqrt(x * x + y * y + z * z)
 
 
+@njit(inline="always")
+def most_at_corners(a: float, b: float, c: float, d: float, e: float, f: float, g: float, h: float, x: Any, y: Any, z: Any) -> Any:
+    """Greatest over a cell's corners of the reach there (a to h) less the way along (x, y, z), which is g times half a side."""
+    low, high = x + y, x - y
+    ll, lh, hl, hh = low + z, low - z, high + z, high - z
+    return max(max(max(a + ll, b + lh), max(c + hl, d + hh)), max(max(e - hh, f - hl), max(g - lh, h - ll)))
+
+
 @lanes
 def _set_spare(listed: ndarray, block: int, count: int, half: float, reach: ndarray) -> None:
     """Row SPARE of a block's first `count` triangles: positive where one may be nearest at some corner."""
@@ -142,10 +153,7 @@ def _set_spare(listed: ndarray, block: int, count: int, half: float, reach: ndar
     for k in range(count):
         at = start + np.uint64(k)
         x, y, z = half * listed[at + GX], half * listed[at + GY], half * listed[at + GZ]
-        low, high = x + y, x - y
-        ll, lh, hl, hh = low + z, low - z, high + z, high - z
-        most = max(max(max(a + ll, b + lh), max(c + hl, d + hh)), max(max(e - hh, f - hl), max(g - lh, h - ll)))
-        listed[at + SPARE] = most - listed[at + D]
+        listed[at + SPARE] = most_at_corners(a, b, c, d, e, f, g, h, x, y, z) - listed[at + D]
 
 
 @scalar
@@ -172,34 +180,28 @@ def keep(listed: ndarray, count: int, nearest: int, half: float, band: float, sh
     return left
 
 
-@lanes
-def _measure_part(listed: ndarray, number: int, x: float, y: float, z: float, best: ndarray) -> None:
-    """Least squared distances of the 2^3 voxels around (x, y, z), with one more triangle of a list."""
-    at = _place(number)
-    ax, ay, az = x - listed[at + AX], y - listed[at + AY], z - listed[at + AZ]
-    ux, uy, uz, vx, vy, vz = listed[at + UX], listed[at + UY], listed[at + UZ], listed[at + VX], listed[at + VY], listed[at + VZ]
-    nx, ny, nz, length = listed[at + NX], listed[at + NY], listed[at + NZ], listed[at + LENGTH]
-    far, fu, fv = listed[at + FAR], listed[at + FAR_U], listed[at + FAR_V]
-    near, nu, nv = listed[at + NEAR], listed[at + NEAR_U], listed[at + NEAR_V]
-    for k in range(8):
-        rx, ry, rz = ax + PART[k], ay + PART[8 + k], az + PART[16 + k]
-        u, v, height = rx * ux + ry * uy + rz * uz, rx * vx + ry * vy + rz * vz, rx * nx + ry * ny + rz * nz
-        best[k] = min(best[k], square_in_frame(u, v, height, length, far, fu, fv, near, nu, nv))
+def _measuring(places: ndarray, count: int) -> Any:
+    """A loop over the `count` voxels that lie at `places` from a middle; made for each count, since the compiler wants to know it."""
+    second, third = count, 2 * count
+
+    @lanes
+    def measure(listed: ndarray, number: int, x: float, y: float, z: float, best: ndarray) -> None:
+        """Least squared distances of the voxels around (x, y, z), with one more triangle of a list."""
+        at = _place(number)
+        ax, ay, az = x - listed[at + AX], y - listed[at + AY], z - listed[at + AZ]
+        ux, uy, uz, vx, vy, vz = listed[at + UX], listed[at + UY], listed[at + UZ], listed[at + VX], listed[at + VY], listed[at + VZ]
+        nx, ny, nz, length = listed[at + NX], listed[at + NY], listed[at + NZ], listed[at + LENGTH]
+        far, fu, fv = listed[at + FAR], listed[at + FAR_U], listed[at + FAR_V]
+        near, nu, nv = listed[at + NEAR], listed[at + NEAR_U], listed[at + NEAR_V]
+        for k in range(count):
+            rx, ry, rz = ax + places[k], ay + places[second + k], az + places[third + k]
+            u, v, height = rx * ux + ry * uy + rz * uz, rx * vx + ry * vy + rz * vz, rx * nx + ry * ny + rz * nz
+            best[k] = min(best[k], square_in_frame(u, v, height, length, far, fu, fv, near, nu, nv))
+
+    return measure
 
 
-@lanes
-def _measure_four(listed: ndarray, number: int, x: float, y: float, z: float, best: ndarray) -> None:
-    """The same of 4^3 voxels; apart, since the compiler wants to know how many."""
-    at = _place(number)
-    ax, ay, az = x - listed[at + AX], y - listed[at + AY], z - listed[at + AZ]
-    ux, uy, uz, vx, vy, vz = listed[at + UX], listed[at + UY], listed[at + UZ], listed[at + VX], listed[at + VY], listed[at + VZ]
-    nx, ny, nz, length = listed[at + NX], listed[at + NY], listed[at + NZ], listed[at + LENGTH]
-    far, fu, fv = listed[at + FAR], listed[at + FAR_U], listed[at + FAR_V]
-    near, nu, nv = listed[at + NEAR], listed[at + NEAR_U], listed[at + NEAR_V]
-    for k in range(64):
-        rx, ry, rz = ax + FOUR[k], ay + FOUR[64 + k], az + FOUR[128 + k]
-        u, v, height = rx * ux + ry * uy + rz * uz, rx * vx + ry * vy + rz * vz, rx * nx + ry * ny + rz * nz
-        best[k] = min(best[k], square_in_frame(u, v, height, length, far, fu, fv, near, nu, nv))
+_measure_part, _measure_four = _measuring(PART, 8), _measuring(FOUR, 64)
 
 
 @lanes

@@ -9,7 +9,18 @@ import numpy as np
 from numpy import ndarray
 
 from l9.geometry._cell_kernels import TILE, Size
-from l9.geometry._list_kernels import ROOM, copy_list, fill_four, fill_list, fill_part, keep, list_of, measure_list, set_reach
+from l9.geometry._list_kernels import (
+    ROOM,
+    copy_list,
+    fill_four,
+    fill_list,
+    fill_part,
+    keep,
+    list_of,
+    measure_list,
+    most_at_corners,
+    set_reach,
+)
 from l9.geometry._tree_kernels import AWAY, BOX, WIDE, find_nearest, most_of_eight, tree_scratch
 from l9.geometry._triangle_kernels import (
     LANES,
@@ -49,10 +60,7 @@ def _members_spare(boxes: ndarray, group: int, x: float, y: float, z: float, hal
         square = gx * gx + gy * gy + gz * gz
         share = np.float32(1) / np.sqrt(max(square, np.float32(1e-12)))
         gx, gy, gz = gx * share * half, gy * share * half, gz * share * half
-        low, high = gx + gy, gx - gy
-        ll, lh, hl, hh = low + gz, low - gz, high + gz, high - gz
-        most = max(max(max(a + ll, b + lh), max(c + hl, d + hh)), max(max(e - hh, f - hl), max(g - lh, h - ll)))
-        spare[k] = most - square * share
+        spare[k] = most_at_corners(a, b, c, d, e, f, g, h, gx, gy, gz) - square * share
 
 
 @scalar
@@ -99,7 +107,7 @@ def _within(at: Size, shape: Size) -> bool:
 @scalar
 def _parts_of_list(field: ndarray, at: Size, origin: ndarray, band: float, listed: ndarray, count: int, work: Parts) -> None:
     """Fill 4^3 voxels from a list, in parts of 2^3."""
-    _, _, (_, _, kept), (reach, _), best, _, _ = work
+    _, _, (_, _, kept), (reach, _), best, _ = work
     for number in range(8):
         part = _part(at, 2, number)
         x, y, z = _middle(origin, part, np.float32(0.5))
@@ -111,7 +119,7 @@ def _parts_of_list(field: ndarray, at: Size, origin: ndarray, band: float, liste
 @scalar
 def _four_of_list(field: ndarray, at: Size, origin: ndarray, band: float, listed: ndarray, count: int, work: Parts) -> None:
     """Fill 4^3 voxels from the list of the cell around."""
-    _, (_, _, small), (_, kept, fewer), (reach, _), best, _, _ = work
+    _, (_, _, small), (_, kept, fewer), (reach, _), best, _ = work
     half = np.float32(1.5)
     x, y, z = _middle(origin, at, half)
     nearest = measure_list(listed, count, x, y, z)
@@ -129,7 +137,7 @@ def _four_of_list(field: ndarray, at: Size, origin: ndarray, band: float, listed
 def _four_by_search(field: ndarray, at: Size, origin: ndarray, band: float, near: int, tree: Parts, work: Parts) -> None:
     """Fill 4^3 voxels by searching the tree for each, from triangle `near` on."""
     frames, boxes, first = tree
-    packet, search_work = work[5], work[6]
+    search_work, packet = work[0], work[5]
     x, y, z = _middle(origin, at, np.float32(0))
     for start in range(0, 64, LANES):
         for lane in range(LANES):
@@ -147,12 +155,12 @@ def _four_by_search(field: ndarray, at: Size, origin: ndarray, band: float, near
 def sieve_four(field: ndarray, at: Size, origin: ndarray, band: float, near: int, tree: Parts, work: Parts) -> None:
     """Fill the 4^3 voxels from `at` of a tile from the tree; near: a triangle that is nearest somewhere about."""
     frames, boxes, first = tree
-    collect_work, (listed, _, _), (numbers, _, _), (reach, _), _, _, _ = work
+    search_work, (listed, _, _), (numbers, _, _), (reach, _), _, _ = work
     half = np.float32(1.5)
     x, y, z = _middle(origin, at, half)
     px, py, pz = nearest_point(frames, near, x, y, z)
     set_reach(x - px, y - py, z - pz, half, ROOM, reach)
-    count = _collect(boxes, first, x, y, z, half, reach, numbers, collect_work)
+    count = _collect(boxes, first, x, y, z, half, reach, numbers, search_work)
     if count > LONGEST:
         _four_by_search(field, at, origin, band, near, tree, work)
         return
@@ -164,7 +172,7 @@ def sieve_four(field: ndarray, at: Size, origin: ndarray, band: float, near: int
 def _eight_of_tree(field: ndarray, at: Size, origin: ndarray, shape: Size, band: float, near: int, tree: Parts, work: Parts) -> None:
     """Fill 8^3 voxels whose list would be too long: each 4^3 collects its own, from the triangle nearest to its middle on."""
     frames, boxes, first = tree
-    packet, search_work = work[5], work[6]
+    search_work, packet = work[0], work[5]
     for lane in range(LANES):
         packet[X + lane], packet[Y + lane], packet[Z + lane] = _middle(origin, _part(at, 4, lane), np.float32(1.5))
         packet[SQUARE + lane] = AWAY
@@ -202,11 +210,11 @@ def sieve_eight(
     points  float32 (8, 3): nearest point of each of its corners, from the tile's first voxel; near: the triangle of one
     """
     frames, boxes, first = tree
-    collect_work, (listed, narrower, _), (numbers, kept, _), (reach, _), _, _, _ = work
+    search_work, (listed, narrower, _), (numbers, kept, _), (reach, _), _, _ = work
     half = np.float32(3.5)
     x, y, z = _middle(origin, at, half)
     _take_best_reach(points, at, half, work)
-    count = _collect(boxes, first, x, y, z, half, reach, numbers, collect_work)
+    count = _collect(boxes, first, x, y, z, half, reach, numbers, search_work)
     if count > LONGEST:
         _eight_of_tree(field, at, origin, shape, band, near, tree, work)
         return
@@ -225,9 +233,8 @@ def sieve_eight(
 
 @scalar
 def sieve_scratch(count: int) -> Parts:
-    """What cells work in, over so many triangles: collecting; lists; numbers; reaches; distances; a packet; searching."""
-    search_work = tree_scratch()
+    """What cells work in, over so many triangles: searching; lists; numbers; reaches; distances; a packet."""
     numbers = np.empty(count + WIDE, np.int64), np.empty(LONGEST + 1, np.int64), np.empty(LONGEST + 1, np.int64)
     lists = list_of(LONGEST), list_of(LONGEST), list_of(LONGEST)
     reaches = np.empty(8, np.float32), np.empty(8, np.float32)
-    return search_work, lists, numbers, reaches, np.empty(64, np.float32), np.zeros(PACKET, np.float32), search_work
+    return tree_scratch(), lists, numbers, reaches, np.empty(64, np.float32), np.zeros(PACKET, np.float32)

@@ -15,12 +15,13 @@ def column_numbers(store: Store) -> dict[str, dict[str, Any]]:
     """column -> its numbers as plain JSON, for each column of one number a row; none for a compressed store, which would be unpacked.
 
     whole numbers, few   {"unit", "values": {value: rows}}
-    others               {"unit", "least", "median", "p95" (which 5 % of rows exceed), "most", "highest": [[object, value], ...]};
-                         of what is finite
+    others               {"unit", "least", "median", "p95" (which 5 % of rows exceed), "most", "highest": [[object, value], ...]}
+                         of what is finite, and "not_finite": rows, where there are some
     """
-    if not all(shard.mapped for shard in store.shards):
+    columns = [column for column in store.columns if column.kind == "fixed" and column.shape == ()]
+    if not columns or not all(shard.mapped for shard in store.shards):
         return {}
-    return {column.name: _numbers(store, column) for column in store.columns if column.kind == "fixed" and column.shape == ()}
+    return {column.name: _numbers(store, column) for column in columns}
 
 
 def _numbers(store: Store, column: Column) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def _numbers(store: Store, column: Column) -> dict[str, Any]:
         if len(distinct) <= FEW_VALUES:
             return about | {"values": {str(int(value)): int(count) for value, count in zip(distinct, counts, strict=True)}}
     rows = np.flatnonzero(np.isfinite(values))
+    if len(rows) < len(values):
+        about["not_finite"] = len(values) - len(rows)
     if not len(rows):
         return about
     finite = values[rows].astype(np.float64)
@@ -50,13 +53,18 @@ def _object_at(store: Store, row: int) -> str:
 
 def number_lines(numbers: dict[str, dict[str, Any]]) -> list[str]:
     """One line a column, for people."""
-    return [f"{name} ({about['unit']}): {_said(about)}" for name, about in numbers.items()]
+    return [f"{name}{_unit(about)}: {_said(about)}" for name, about in numbers.items()]
+
+
+def _unit(about: dict[str, Any]) -> str:
+    return f" ({about['unit']})" if about["unit"] else ""
 
 
 def _said(about: dict[str, Any]) -> str:
     if "values" in about:
         return ", ".join(f"{value} in {count:,} rows" for value, count in about["values"].items()) or "no rows"
-    if "most" not in about:
-        return "no rows"
-    named = ", ".join(f"{name} {value:.3g}" for name, value in about["highest"])
-    return f"least {about['least']:.3g}, median {about['median']:.3g}, 5 % above {about['p95']:.3g}, highest {named}"
+    said = [f"{about['not_finite']:,} rows not finite"] if "not_finite" in about else []
+    if "most" in about:
+        said += [f"least {about['least']:.3g}", f"median {about['median']:.3g}", f"5 % above {about['p95']:.3g}"]
+        said.append("highest " + ", ".join(f"{name} {value:.3g}" for name, value in about["highest"]))
+    return ", ".join(said) or "no rows"
