@@ -185,18 +185,23 @@ def _measuring(places: ndarray, count: int) -> Any:
     second, third = count, 2 * count
 
     @lanes
-    def measure(listed: ndarray, number: int, x: float, y: float, z: float, best: ndarray) -> None:
-        """Least squared distances of the voxels around (x, y, z), with one more triangle of a list."""
-        at = _place(number)
-        ax, ay, az = x - listed[at + AX], y - listed[at + AY], z - listed[at + AZ]
-        ux, uy, uz, vx, vy, vz = listed[at + UX], listed[at + UY], listed[at + UZ], listed[at + VX], listed[at + VY], listed[at + VZ]
-        nx, ny, nz, length = listed[at + NX], listed[at + NY], listed[at + NZ], listed[at + LENGTH]
-        far, fu, fv = listed[at + FAR], listed[at + FAR_U], listed[at + FAR_V]
-        near, nu, nv = listed[at + NEAR], listed[at + NEAR_U], listed[at + NEAR_V]
+    def measure(listed: ndarray, kept: ndarray, left: int, x: float, y: float, z: float, best: ndarray) -> None:
+        """Least distances of the voxels around (x, y, z) from the first `left` of a list's numbers `kept`."""
         for k in range(count):
-            rx, ry, rz = ax + places[k], ay + places[second + k], az + places[third + k]
-            u, v, height = rx * ux + ry * uy + rz * uz, rx * vx + ry * vy + rz * vz, rx * nx + ry * ny + rz * nz
-            best[k] = min(best[k], square_in_frame(u, v, height, length, far, fu, fv, near, nu, nv))
+            best[k] = AWAY
+        for n in range(left):
+            at = _place(kept[n])
+            ax, ay, az = x - listed[at + AX], y - listed[at + AY], z - listed[at + AZ]
+            ux, uy, uz, vx, vy, vz = listed[at + UX], listed[at + UY], listed[at + UZ], listed[at + VX], listed[at + VY], listed[at + VZ]
+            nx, ny, nz, length = listed[at + NX], listed[at + NY], listed[at + NZ], listed[at + LENGTH]
+            far, fu, fv = listed[at + FAR], listed[at + FAR_U], listed[at + FAR_V]
+            near, nu, nv = listed[at + NEAR], listed[at + NEAR_U], listed[at + NEAR_V]
+            for k in range(count):
+                rx, ry, rz = ax + places[k], ay + places[second + k], az + places[third + k]
+                u, v, height = rx * ux + ry * uy + rz * uz, rx * vx + ry * vy + rz * vz, rx * nx + ry * ny + rz * nz
+                best[k] = min(best[k], square_in_frame(u, v, height, length, far, fu, fv, near, nu, nv))
+        for k in range(count):
+            best[k] = np.sqrt(best[k])
 
     return measure
 
@@ -204,20 +209,10 @@ def _measuring(places: ndarray, count: int) -> Any:
 _measure_part, _measure_four = _measuring(PART, 8), _measuring(FOUR, 64)
 
 
-@lanes
-def _roots(best: ndarray, count: int) -> None:
-    """Square roots of the first `count`."""
-    for k in range(count):
-        best[k] = np.sqrt(best[k])
-
-
 @scalar
 def fill_part(field: ndarray, at: Size, listed: ndarray, kept: ndarray, count: int, x: float, y: float, z: float, best: ndarray) -> None:
     """Fill the 2^3 voxels from `at` of a tile, around (x, y, z), by measuring `count` numbers of a list."""
-    best[:8] = AWAY
-    for n in range(count):
-        _measure_part(listed, kept[n], x, y, z, best)
-    _roots(best, 8)
+    _measure_part(listed, kept, count, x, y, z, best)
     place = (at[0] * TILE + at[1]) * TILE + at[2]
     field[place], field[place + 1], field[place + TILE], field[place + TILE + 1] = best[0], best[1], best[2], best[3]
     place += TILE * TILE
@@ -227,10 +222,7 @@ def fill_part(field: ndarray, at: Size, listed: ndarray, kept: ndarray, count: i
 @scalar
 def fill_four(field: ndarray, at: Size, listed: ndarray, kept: ndarray, count: int, x: float, y: float, z: float, best: ndarray) -> None:
     """The same of 4^3 voxels."""
-    best[:64] = AWAY
-    for n in range(count):
-        _measure_four(listed, kept[n], x, y, z, best)
-    _roots(best, 64)
+    _measure_four(listed, kept, count, x, y, z, best)
     for a in range(4):
         for b in range(4):
             place = ((at[0] + a) * TILE + at[1] + b) * TILE + at[2]

@@ -3,7 +3,8 @@
 Between two points of a line w changes by a whole number at each surface the line crosses, and smoothly otherwise: only where an
 edge of the surface is near, such as the rim of a hole, does it change fast. So w is summed at anchors 8 voxels apart and carried
 from one to the next, along x, then y, then z. What is left over at the far anchor is the smooth part: where it is small it is shared
-out evenly, where it is not, and where the result is near a half, every voxel is summed; compiled by Numba.
+out evenly, where it is not, and where the result is near a half, every voxel is summed. A tile without surface whose anchors all
+mean the same needs no carrying. Compiled by Numba.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy import ndarray
 from l9.geometry._cell_kernels import TILE, Size
 from l9.geometry._kernels import side_of
 from l9.geometry._tree_kernels import BOX, WIDE, tree_scratch
-from l9.geometry._triangle_kernels import Parts, scalar
+from l9.geometry._triangle_kernels import Parts, lanes, scalar
 from l9.geometry._winding_kernels import winding_numbers
 from l9.geometry.sign import DOUBTFUL, INSIDE
 
@@ -22,6 +23,7 @@ CLOSED = 0.02  # left over less than that: a surface without holes near by, as f
 UNSURE = 0.1  # a w carried over 8 voxels is summed where it is nearer to a half than this, and
 WAVERING = 0.8  # this share of what is left over; both are less for shorter stretches
 LINE = TILE + 1  # points of a line: the tile's voxels and the first of the next
+HALF, QUARTER, THREE_QUARTERS = np.float32(INSIDE), np.float32(DOUBTFUL[0]), np.float32(DOUBTFUL[1])
 BLOCK = 4  # points a side of the blocks in which w is summed, so that packets are compact
 BLOCKS = (LINE + BLOCK - 1) // BLOCK
 
@@ -183,10 +185,29 @@ def _carry_axis(turns: ndarray, known: ndarray, asked: Parts, counts: ndarray, a
 
 
 @scalar
+def _alike(turns: ndarray) -> bool:
+    """Whether the anchors of a tile without surface leave nothing open: w runs evenly between all, and means the same at all."""
+    low = high = turns[0]
+    for i in range(0, LINE, ANCHORS):
+        for j in range(0, LINE, ANCHORS):
+            for k in range(0, LINE, ANCHORS):
+                w = turns[(i * LINE + j) * LINE + k]
+                low, high = min(low, w), max(high, w)
+    spread = high - low
+    for edge in (-DOUBTFUL[1], -DOUBTFUL[0], DOUBTFUL[0], DOUBTFUL[1]):
+        if low <= edge <= high:
+            return False
+    margin = UNSURE + WAVERING * spread
+    return spread <= SMOOTH and abs(abs(low) - INSIDE) >= margin and abs(abs(high) - INSIDE) >= margin
+
+
+@scalar
 def tile_winding(
     origin: ndarray, triangles: ndarray, boxes: ndarray, corners: ndarray, faces: ndarray, moments: ndarray, first: ndarray
 ) -> ndarray:
     """Winding number at the points of a tile, float32 flat LINE^3: the first of the next tiles included.
+
+    Where no surface is near and all points mean the same (inside, in doubt, or neither) they get the w of the first, off by SMOOTH at most.
 
     origin     float64 (3): centre of its first voxel, voxels from the middle of the grid
     triangles  float64 (n, 3, 3), and the same as float32 (n, 9) `corners`, in the tree's order
@@ -202,6 +223,9 @@ def tile_winding(
             for k in range(0, LINE, ANCHORS):
                 _ask(asked, (i * LINE + j) * LINE + k)
     _sum_asked(turns, known, asked, origin, work, tree)
+    if len(near) == 0 and _alike(turns):
+        turns[:] = turns[0]
+        return turns
     for a in range(3):  # along x between anchors, along y from there, along z to all
         steps = (ANCHORS, ANCHORS) if a == 0 else (ANCHORS, 1) if a == 1 else (1, 1)
         counts = _count_crossings(triangles, near, origin, a, steps)
@@ -214,15 +238,36 @@ def tile_winding(
     return turns
 
 
+@lanes
+def _place_line(
+    values: ndarray, to: int, field: ndarray, at: int, turns: ndarray, w_at: int, count: int, facing: float, scale: float
+) -> int:
+    """One line along z of `place_signed`: all three arrays are flat."""
+    here, there, turn = np.uint64(at), np.uint64(to), np.uint64(w_at)
+    doubts = np.int32(0)
+    for n in range(count):
+        k = np.uint64(n)
+        w, distance = facing * turns[turn + k], field[here + k] * scale
+        values[there + k] = -distance if w > HALF else distance
+        doubts += 1 if QUARTER < abs(w) < THREE_QUARTERS else 0
+    return int(doubts)
+
+
 @scalar
-def make_signed(field: ndarray, turns: ndarray, shape: Size, facing: int) -> None:
-    """Turn distances (flat TILE^3) negative where w (of `tile_winding`) says inside."""
+def place_signed(values: ndarray, first: Size, shape: Size, field: ndarray, turns: ndarray, facing: float, scale: float) -> int:
+    """Put a tile's distances (flat TILE^3) times `scale` into a grid, negative where w (of `tile_winding`) says inside.
+
+    values  float32 [x, y, z], C order; first: the tile's first voxel there; shape: its voxels that the grid has
+    Returns how many signs are in doubt.
+    """
+    flat = values.reshape(-1)
+    doubts = 0
     for i in range(shape[0]):
         for j in range(shape[1]):
-            for k in range(shape[2]):
-                place = (i * TILE + j) * TILE + k
-                inside = facing * turns[(i * LINE + j) * LINE + k] > INSIDE
-                field[place] = -field[place] if inside else field[place]
+            to = ((first[0] + i) * values.shape[1] + first[1] + j) * values.shape[2] + first[2]
+            at, w_at = (i * TILE + j) * TILE, (i * LINE + j) * LINE
+            doubts += _place_line(flat, to, field, at, turns, w_at, shape[2], facing, scale)
+    return doubts
 
 
 @scalar

@@ -72,9 +72,10 @@ def measured_grid(
     values = np.empty((resolution,) * 3, dtype=np.float32)
 
     def fill(tile: Tile) -> int:
-        distance, doubts = tile.signed_distance(tree, band, facing) if taken == "winding" else (tile.distance(tree, band), 0)
-        np.multiply(distance, scale, out=values[tile.place])
-        return doubts
+        if taken == "winding":
+            return tile.put_signed_distance(values, scale, tree, band, facing)
+        np.multiply(tile.distance(tree, band), scale, out=values[tile.place])
+        return 0
 
     doubts = sum(over_tiles(resolution, threads, fill))
     if taken == "parity":
@@ -105,10 +106,13 @@ def sdf_band(
     def select(tile: Tile) -> tuple[ndarray, ndarray]:
         if tile.farther_than(tree, band):
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        distance = tile.signed_distance(tree, band, facing)[0] if taken == "winding" else tile.distance(tree, band)
-        within = np.abs(distance) <= band
+        distance = tile.distance(tree, band)
+        within = distance <= band
+        near = distance[within] * np.float32(scale)
+        if taken == "winding" and len(near):
+            near = np.where(facing * tile.winding(tree)[within] > INSIDE, -near, near)
         x, y, z = (axis + start for axis, start in zip(np.nonzero(within), tile.first, strict=True))
-        return (x * resolution + y) * resolution + z, distance[within] * np.float32(scale)
+        return (x * resolution + y) * resolution + z, near
 
     indices, values = (np.concatenate(part) for part in zip(*over_tiles(resolution, threads, select), strict=True))
     order = np.argsort(indices, kind="stable")

@@ -39,19 +39,22 @@ class Tile:
 
     def distance(self, tree: Tree, band: int | float) -> Float32[ndarray, "a b c"]:
         """Unsigned distance of every voxel centre, in voxels: exact up to `band`, within 1 % beyond."""
-        return self._cut(self._distance(tree, band))
+        from l9.geometry._cell_kernels import TILE
 
-    def signed_distance(self, tree: Tree, band: int | float, facing: int) -> tuple[Float32[ndarray, "a b c"], int]:
-        """The same, negative where facing * w > 0.5; and how many signs are in doubt."""
-        from l9.geometry._sign_kernels import doubtful, make_signed
+        return self._cut(self._distance(tree, band), TILE)
+
+    def put_signed_distance(self, values: Float32[ndarray, "r r r"], scale: float, tree: Tree, band: int | float, facing: int) -> int:
+        """Put the same, times `scale` and negative where facing * w > 0.5, into a grid; how many signs are in doubt."""
+        from l9.geometry._sign_kernels import place_signed
 
         field, turns = self._distance(tree, band), self._winding(tree)
-        make_signed(field, turns, self.shape, facing)
-        return self._cut(field), doubtful(turns, self.shape)
+        return place_signed(values, self.first, self.shape, field, turns, np.float32(facing), np.float32(scale))
 
     def winding(self, tree: Tree) -> Float32[ndarray, "a b c"]:
-        """Winding number of every voxel centre, carried along grid lines."""
-        return self._cut(self._winding(tree))
+        """Winding number of every voxel centre, carried along grid lines; of the first for all, where all mean the same."""
+        from l9.geometry._sign_kernels import LINE
+
+        return self._cut(self._winding(tree), LINE)
 
     def doubts(self, tree: Tree) -> int:
         """How many voxels have a winding number that leaves their sign in doubt."""
@@ -74,9 +77,8 @@ class Tile:
 
         return tile_winding(self.origin, tree.triangles, tree.boxes, tree.corners, tree.faces, tree.moments, tree.first)
 
-    def _cut(self, flat: ndarray) -> ndarray:
-        """As [x, y, z], of the voxels that the grid has."""
-        side = round(len(flat) ** (1 / 3))
+    def _cut(self, flat: ndarray, side: int) -> ndarray:
+        """Of values flat in a cube of `side`, those of the voxels that the grid has, as [x, y, z]."""
         a, b, c = self.shape
         return flat.reshape((side,) * 3)[:a, :b, :c]
 

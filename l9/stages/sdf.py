@@ -36,7 +36,7 @@ def _columns(resolution: int = 64, sign: Sign = "auto", dtype: Precision = "floa
     )
 
 
-@yields(columns=_columns, version=3)
+@yields(columns=_columns, version=4)
 def sdf(mesh: Mesh, resolution: int = 64, sign: Sign = "auto", dtype: Precision = "float16", truncate: int | float = 0) -> Iterator[Row]:
     """One row: distance from each voxel centre of [-1, 1]^3 to the surface, negative inside, in units of that box.
 
