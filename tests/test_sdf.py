@@ -1,9 +1,14 @@
 """l9.geometry.sdf, sign and tree: distance and inside against known truth, and what damage and turning may change."""
 
 import itertools
+import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import uncompiled as uncompiled_cubes
 from geometry_cases import (
     MIRRORS,
     QUARTER_TURNS,
@@ -22,6 +27,7 @@ from geometry_cases import (
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from uncompiled import CASES, WAYS
 
 from l9.errors import RefusedObject, UsageError
 from l9.geometry import dense_grid, sdf_at, sdf_band, sdf_grid, sdf_report
@@ -29,6 +35,7 @@ from l9.geometry.damage import cracked, two_sided, unwelded
 from l9.geometry.grid import grid_centres
 from l9.geometry.sdf import inside_grid, measured_grid, truncated
 from l9.geometry.solids import SOLIDS
+from l9.geometry.tiles import Tile
 from l9.geometry.tree import triangle_tree
 
 EXACT = 1e-6  # of the box's side, which is 2: what the 3 voxels next to the surface may be off
@@ -140,6 +147,35 @@ def test_tiles_meet(resolution):
     truth = brute_distance(*solid("mug", 3, tilt=4), grid_points(resolution)[15:33, 30, :].reshape(-1, 3).astype(np.float64))
     error = np.abs(np.abs(found[15:33, 30, :].reshape(-1)) - truth)
     assert (error <= np.maximum(2 * EXACT, FAR * truth)).all()
+
+
+@pytest.fixture(scope="module")
+def uncompiled(tmp_path_factory):
+    """What `uncompiled.py` says of its cubes, from a process of its own: Numba asks for the variable when it is imported."""
+    path = tmp_path_factory.mktemp("uncompiled") / "cubes.npz"
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    subprocess.run([sys.executable, uncompiled_cubes.__file__, path], check=True, env=environment, timeout=300)
+    with np.load(path) as cubes:
+        ways = json.loads(str(cubes["ways"]))
+        return {name: (cubes[name], ways[name]) for name in ways}
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_each_way_of_filling_a_cube_is_as_near_as_promised(uncompiled, name):
+    """Compiled or not."""
+    (vertices, faces), resolution, first = CASES[name]
+    centres = grid_centres(resolution)[first : first + 8]
+    points = np.stack(np.meshgrid(centres, centres, centres, indexing="ij"), axis=-1).reshape(-1, 3)
+    truth = brute_distance(vertices, faces, points).reshape(8, 8, 8)
+    voxel = 2 / resolution
+    compiled = Tile((first,) * 3, (8, 8, 8), resolution).distance(triangle_tree(vertices, faces, resolution), 3)
+    for found in (uncompiled[name][0] * voxel, compiled * voxel):
+        assert_near_truth(found, truth, resolution)
+
+
+def test_no_way_of_filling_a_cube_is_left_out(uncompiled):
+    taken = {way for _, ways in uncompiled.values() for way in ways}
+    assert taken == {*WAYS, "fill_cell 8 True", "fill_cell 8 False", "fill_cell 4 True", "fill_cell 4 False"} - {"fill_cell"}
 
 
 def test_threads_change_nothing():
@@ -334,6 +370,18 @@ def test_carrying_costs_little_of_what_the_winding_number_says(name, damage):
     found = inside_grid(*damage(*whole), 24)
     assert (found != summed).mean() <= (0.007 if damage is flipped else 0.003)
     assert _agreement(found, truth > 0.5) >= _agreement(summed, truth > 0.5) - 0.06  # of a torus of 60 voxels, 4
+
+
+@pytest.mark.parametrize("damage", [holed, inverted, nested], ids=lambda damage: damage.__name__)
+def test_tiles_without_surface_have_one_sign_and_one_doubt(damage):
+    """At 128^3 a ball has 8 tiles inside it and some outside; all of their voxels are as the winding number says, doubt included."""
+    mesh = damage(*solid("sphere"))
+    summed = winding_number(*mesh, grid_points(128)[::5, ::5, ::5].reshape(-1, 3)).reshape((26,) * 3)
+    found = measured_grid(*mesh, 128, sign="winding")
+    inside = (-summed if damage is inverted else summed) > 0.5
+    assert ((found.values < 0)[::5, ::5, ::5] != inside).mean() <= 0.001
+    doubt = ((np.abs(summed) > 0.25) & (np.abs(summed) < 0.75)).mean()
+    assert abs(found.doubt - doubt) <= 0.003  # a fifth of the voxels a side stand for all
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
