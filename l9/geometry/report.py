@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from l9.geometry.grid import Box
+from l9.geometry.orientation import turned_faces
 from l9.geometry.sample import sample_surface
 from l9.geometry.scene import raycasting_scene
 from l9.geometry.sign import surface_sides
@@ -26,6 +27,7 @@ class SdfReport:
     flipped      share of the area in front of which most rays cross the surface an odd number of times: faces that look inwards. 1 for
                  a closed mesh that is inside out; holes make it vague
     doubled      share of the faces that lie exactly on another, whichever way they look
+    turned       share of the faces that are turned over before the winding number is taken, so that those of each closed part agree
     doubt        share of the voxels whose |winding number| is between 0.25 and 0.75
     has_inside   whether at least 2 % of the area parts an inside from an outside
     """
@@ -33,6 +35,7 @@ class SdfReport:
     open_edges: float
     flipped: float
     doubled: float
+    turned: float
     doubt: float
     has_inside: bool
 
@@ -74,8 +77,10 @@ def sdf_report(
 
     raises  RefusedObject `no-faces` or `no-area`; UsageError
     """
-    tree = triangle_tree(vertices, faces, resolution, box)
+    turned = turned_faces(vertices, faces)
+    tree = triangle_tree(vertices, np.where(turned[:, None], faces[:, ::-1], faces), resolution, box)
     sides = surface_sides(tree, resolution, PLACES)
     doubts = sum(over_tiles(resolution, threads, lambda tile: tile.doubts(tree)))
     open_edges, doubled = face_shares(vertices, faces)
-    return SdfReport(open_edges, flipped_share(vertices, faces), doubled, doubts / resolution**3, sides.has_inside)
+    flipped = flipped_share(vertices, faces)
+    return SdfReport(open_edges, flipped, doubled, float(turned.mean()), doubts / resolution**3, sides.has_inside)

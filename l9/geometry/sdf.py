@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from l9.errors import UsageError
 from l9.geometry.grid import Box, voxel_size
+from l9.geometry.orientation import agreeing_faces
 from l9.geometry.sign import INSIDE, Sign, parity_grid, resolved_sign
 from l9.geometry.tiles import Tile, over_tiles
 from l9.geometry.tree import Tree, triangle_tree
@@ -46,7 +47,8 @@ def sdf_grid(
     """Distance from each voxel centre to the nearest point of the surface, indexed [x, y, z], in the units of the box.
 
     sign     "auto": as "winding", or "none" for a mesh that has no inside, such as a sheet with two sides;
-             "winding": negative where the winding number is above 0.5 (below -0.5 for a mesh that is inside out);
+             "winding": negative where the winding number is above 0.5 (below -0.5 for a mesh that is inside out), once the faces of
+             each closed part agree (`l9.geometry.orientation`);
              "parity": negative where most of the rays along x, y and z have crossed the surface an odd number of times, which needs
              a mesh without holes; "none": unsigned
     band     voxels from the surface up to which distances are exact (1e-6 of the box); beyond it they are within 1 %
@@ -67,7 +69,7 @@ def measured_grid(
     threads: int = 1,
 ) -> SdfGrid:
     """`sdf_grid`, with the sign that was taken and the share of voxels for which it is in doubt."""
-    scale, tree = _prepared(vertices, faces, resolution, box, band, threads)
+    scale, tree = _prepared(vertices, faces, resolution, box, sign, band, threads)
     taken, facing = resolved_sign(tree, sign, resolution)
     values = np.empty((resolution,) * 3, dtype=np.float32)
 
@@ -100,7 +102,7 @@ def sdf_band(
     """
     if sign == "parity":
         raise UsageError("sdf_band: sign is 'parity', which needs the whole grid; expected auto, winding or none")
-    scale, tree = _prepared(vertices, faces, resolution, box, band, threads)
+    scale, tree = _prepared(vertices, faces, resolution, box, sign, band, threads)
     taken, facing = resolved_sign(tree, sign, resolution)
 
     def select(tile: Tile) -> tuple[ndarray, ndarray]:
@@ -154,7 +156,7 @@ def sdf_at(
     used = np.concatenate([flat, vertices[faces.reshape(-1)]])
     low, high = used.min(axis=0), used.max(axis=0)
     middle, extent = (low + high) / 2, float((high - low).max()) or 1.0
-    tree = triangle_tree(vertices.astype(np.float64) - middle, faces, SPREAD, (-extent / 2, extent / 2))
+    tree = triangle_tree(vertices.astype(np.float64) - middle, _faces_for(sign, vertices, faces), SPREAD, (-extent / 2, extent / 2))
     order = morton_order(flat)
     placed = ((flat - middle) * (SPREAD / extent)).astype(np.float32)[order]
     distance = tree.nearest(placed)
@@ -181,7 +183,7 @@ def inside_grid(
     threads: int = 1,
 ) -> Bool[ndarray, "r r r"]:
     """Whether each voxel centre is inside, indexed [x, y, z]: the sign of `sdf_grid` without its distance."""
-    _, tree = _prepared(vertices, faces, resolution, box, 0, threads)
+    _, tree = _prepared(vertices, faces, resolution, box, sign, 0, threads)
     taken, facing = resolved_sign(tree, sign, resolution)
     if taken == "parity":
         return parity_grid(vertices, faces, resolution, box=box)
@@ -197,11 +199,22 @@ def inside_grid(
 
 
 def _prepared(
-    vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"], resolution: int, box: Box, band: int | float, threads: int
+    vertices: Float[ndarray, "v 3"],
+    faces: Int[ndarray, "f 3"],
+    resolution: int,
+    box: Box,
+    sign: Sign,
+    band: int | float,
+    threads: int,
 ) -> tuple[float, Tree]:
     """Side of a voxel, and the tree; UsageError for arguments that make no sense."""
     if not band >= 0:
         raise UsageError(f"band is {band}; expected 0 or more voxels")
     if threads < 1:
         raise UsageError(f"threads is {threads}; expected 1 or more")
-    return voxel_size(resolution, box), triangle_tree(vertices, faces, resolution, box)
+    return voxel_size(resolution, box), triangle_tree(vertices, _faces_for(sign, vertices, faces), resolution, box)
+
+
+def _faces_for(sign: Sign, vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Int[ndarray, "f 3"]:
+    """The faces as the sign asks for them: w wants those of a closed part to agree."""
+    return agreeing_faces(vertices, faces) if sign in ("auto", "winding") else faces

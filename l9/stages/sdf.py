@@ -63,7 +63,7 @@ def _point_columns(count: int = 16384, sign: PointSign = "auto", seed: int = 0) 
     )
 
 
-@yields(columns=_point_columns, version=1)
+@yields(columns=_point_columns, version=2)
 def sdf_points(mesh: Mesh, count: int = 16384, sign: PointSign = "auto", seed: int = 0) -> Iterator[Row]:
     """One row: `count` points, 5 % anywhere in [-1, 1]^3, the others about the surface, and their signed distances; one seed, one result.
 
