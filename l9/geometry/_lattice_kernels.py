@@ -77,7 +77,7 @@ def _fill_far(
         if part[0] >= shape[0] or part[1] >= shape[1] or part[2] >= shape[2]:
             continue
         if not fill_cell(field, nodes, (3, 3, 3), (a, b, c), part, FINE, band, cell_work)[0]:
-            sieve_four(field, part, origin, np.float32(band), numbers[13], tree, work)
+            sieve_four(field, part, origin, np.float32(band), np.int64(numbers[13]), tree, work)
 
 
 @scalar
