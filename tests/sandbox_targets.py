@@ -49,6 +49,13 @@ def eat_quietly(files):
         raise ValueError("a library's own words") from error
 
 
+def work(files, *, seconds):
+    start = time.process_time()
+    while time.process_time() < start + seconds:
+        pass
+    return Answer("done")
+
+
 def keep(files, *, size):
     kept.append(bytearray(os.urandom(1 << 10)) * (size >> 10))
     return Answer(os.getpid())

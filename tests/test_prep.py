@@ -18,6 +18,7 @@ from l9.errors import CardError, L9Error, SandboxError, ShapeError, StoreError, 
 from l9.fingerprint import DigestCache
 from l9.prep import plan as plan_module
 from l9.prep import run as run_module
+from l9.prep import work as work_module
 from l9.prep.check import check_card
 from l9.prep.estimate import estimate
 from l9.prep.plan import find_objects, make_plan
@@ -26,9 +27,11 @@ from l9.prep.work import _notes, _rows, make_shard, new_sandbox, shard_work
 from l9.progress import quiet
 from l9.readers.meshes import FORMATS, read_mesh
 from l9.sandbox.contract import Answer
+from l9.sandbox.parent import Sandbox
 from l9.stages import normalise, occupancy, surface_points
+from l9.stages import process as process_module
 from l9.stages.contract import yields
-from l9.stages.process import process_object
+from l9.stages.process import process_object, rehearse
 from l9.store.columns import Column
 
 BOX = """v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 0 0 1\nv 1 0 1\nv 1 1 1\nv 0 1 1
@@ -205,6 +208,40 @@ def test_a_listing_that_breaks_a_limit_names_card_and_root(root, monkeypatch):
             find_objects(load_card("folder"), root, sandbox)
 
 
+def test_stages_are_rehearsed_once_before_any_objects_time_runs(home, root, monkeypatch):
+    """Each list of stages once in a process, with time enough for Numba to compile."""
+    monkeypatch.setattr(work_module, "_rehearsed", set())
+    calls = []
+
+    class Listening(Sandbox):
+        def call(self, target, arguments, files=(), **limits):
+            calls.append((target, limits))
+            return super().call(target, arguments, files, **limits)
+
+    prep = Prep(Use(normalise, kind="cube"), Use(occupancy, resolution=8))
+    with Listening(imports=work_module.IMPORTS) as sandbox:
+        _prepare(home, root, sandbox, prep)
+        _prepare(home, root, sandbox, Prep(Use(normalise, kind="sphere"), Use(occupancy, resolution=8)))
+    made = [(number, limits) for number, (target, limits) in enumerate(calls) if target == "l9.stages.process:rehearse"]
+    assert [limits["cpu_seconds"] for _, limits in made] == [work_module.REHEARSAL_SECONDS] * 2
+    first = next(number for number, (target, _) in enumerate(calls) if target == "l9.stages.process:process_object")
+    assert made[0][0] < first < made[1][0]
+
+
+def test_a_rehearsal_runs_l9s_own_stages_and_stumbles_over_none(monkeypatch):
+    ran = []
+    monkeypatch.setattr(process_module, "run_stages", lambda subject, steps, object_id: ran.extend(step.__name__ for step, _ in steps))
+    stages = [
+        Use(normalise, kind="cube").to_plain(),
+        {"target": "no_such_module:stage", "arguments": {}},
+        Use("l9.stages:labelled_points", count=8).to_plain(),
+    ]
+    rehearse([], stages=stages)
+    assert ran == ["normalise", "labelled_points"]
+    monkeypatch.undo()
+    rehearse([], stages=stages)  # labelled_points takes clouds alone
+
+
 def test_what_a_long_preparation_has_made_stays_young(home, root, sandbox, monkeypatch):
     """`l9 store gc` takes what no manifest names and is older than a day."""
 
@@ -280,9 +317,10 @@ def test_a_file_that_changes_while_it_is_read_quarantines_nothing(home, root, sa
     shard = next(shard for shard in plan.shards if any(found.id == "tall/box 1.obj" for found in shard.found))
     work, call = shard_work(plan, shard, home), sandbox.call
 
-    def call_while_it_is_cut(*arguments):
-        (root / "tall" / "box 1.obj").write_text("v 0 0 0")
-        return call(*arguments)
+    def call_while_it_is_cut(target, *arguments, **limits):
+        if target == "l9.stages.process:process_object":
+            (root / "tall" / "box 1.obj").write_text("v 0 0 0")
+        return call(target, *arguments, **limits)
 
     monkeypatch.setattr(sandbox, "call", call_while_it_is_cut)
     with pytest.raises(L9Error, match=r"box 1\.obj: has changed") as caught:

@@ -116,6 +116,13 @@ def test_a_broken_limit_is_tried_twice_and_the_next_call_works(sandbox, target, 
     assert sandbox.call("sandbox_targets:read", {}).value == []
 
 
+def test_a_call_may_be_given_more_time_than_the_next(sandbox):
+    assert sandbox.call("sandbox_targets:work", {"seconds": 2.5}, cpu_seconds=60).value == "done"
+    with pytest.raises(SandboxError, match="more than 2 s"):
+        sandbox.call("sandbox_targets:work", {"seconds": 30}, cpu_seconds=2)
+    assert sandbox.call("sandbox_targets:work", {"seconds": 0.1}).value == "done"
+
+
 def test_a_call_that_hangs_is_ended_by_the_parents_clock():
     with Sandbox(Limits(wall_seconds=0.5), imports=("sandbox_targets",), path=(HERE,)) as sandbox:
         with pytest.raises(SandboxError) as caught:
@@ -188,9 +195,9 @@ def test_last_words_do_not_depend_on_earlier_calls(sandbox):
         sandbox.close()
         sandbox.call(f"sandbox_targets:{earlier}", {})
         with pytest.raises(SandboxError) as caught:  # only the first death follows the talk, so no second try is made
-            sandbox._call_once({"target": "sandbox_targets:leave", "arguments": {}}, (), 60.0)
+            sandbox._call_once({"target": "sandbox_targets:leave", "arguments": {}, "cpu_seconds": 1}, (), 60.0)
         details.append(caught.value.detail)
-    assert details[0] == details[1] and "\0" not in details[1]
+    assert details[0] == details[1] and "\0" not in details[1] and "last words at" in details[0]
 
 
 def test_a_child_that_grew_is_replaced(sandbox):

@@ -1,6 +1,6 @@
 """Distances of small tiles by kernels that are not compiled, so that what they call can be counted: `python uncompiled.py TO.npz`.
 
-Each case is one cube of 8^3 voxels; the file holds its distances (voxels), how often each way of filling was taken, and its mesh.
+Each case is one cube of 8^3 voxels; the file holds its distances (voxels), and how often each way of filling was taken.
 """
 
 import json

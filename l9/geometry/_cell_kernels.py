@@ -80,7 +80,7 @@ _bounds_of_8, _bounds_of_4 = _bounding(8), _bounding(4)
 
 @scalar
 def _cell_corners(nodes: ndarray, size: Size, node: Size, at: Size, stride: int, corners: ndarray) -> float:
-    """Fill `corners` (see `_cell_bounds`) of the cell from a node, whose first voxel is `at`; its least squared distance."""
+    """Fill `corners` (see `_bounding`) of the cell from a node, whose first voxel is `at`; its least squared distance."""
     least = AWAY
     for corner in range(8):
         a, b, c = corner >> 2 & 1, corner >> 1 & 1, corner & 1

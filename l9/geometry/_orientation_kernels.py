@@ -1,6 +1,6 @@
 """Which faces of a mesh's closed parts disagree with their neighbours about which way to look; compiled by Numba.
 
-Vertices at one place are one. Two faces that share an edge agree where they run along it in opposite directions. Faces are joined edge
+Two faces that share an edge agree where they run along it in opposite directions. Faces are joined edge
 by edge (union and find, each face with its parity against the first of its part); a part is closed where each of its edges has two
 faces, and it has two sides where no chain of them comes back turned over.
 """
@@ -10,18 +10,20 @@ from numpy import ndarray
 
 from l9.geometry._triangle_kernels import Parts, scalar
 
-SPREAD_1, SPREAD_2, SPREAD_3 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
-"""Odd numbers that spread keys over a table: of 2^64, the golden section and two primes."""
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # the golden section of 2^64: spreads keys over a table
+HALF = np.uint64(32)
 EMPTY = -1
-CLEAR = 0.75  # share of a part's area that must agree for its word to count
+MAJORITY = 0.75  # share of a part's area that must agree for its word to count
+NOTHING = 1e-9  # a part's volume (six times) over its area (twice) to the power of 1.5: less than that encloses nothing
 
 
 @scalar
 def _slot(a: int, b: int, c: int, bits: int) -> np.int64:
     """Where three numbers are looked for first in a table of 2^bits."""
-    mixed = np.uint64(a) * SPREAD_1 ^ np.uint64(b) * SPREAD_2 ^ np.uint64(c) * SPREAD_3
-    mixed ^= mixed >> np.uint64(29)
-    return np.int64((mixed * SPREAD_1) >> np.uint64(64 - bits))
+    mixed = np.uint64(a) * GOLDEN
+    mixed = (mixed ^ mixed >> HALF ^ np.uint64(b)) * GOLDEN
+    mixed = (mixed ^ mixed >> HALF ^ np.uint64(c)) * GOLDEN
+    return np.int64((mixed ^ mixed >> HALF) * GOLDEN >> np.uint64(64 - bits))
 
 
 @scalar
@@ -98,61 +100,94 @@ def _wrong_parity(areas: ndarray, volume: float) -> int:
     areas  of both parities; volume: of the part where all faces look as parity 0 does, positive if outwards
     """
     most = max(areas[0], areas[1])
-    if most >= CLEAR * (areas[0] + areas[1]):
+    if most >= MAJORITY * (areas[0] + areas[1]):
         return 1 if areas[0] == most else 0
     return 1 if volume > 0 else 0
 
 
 @scalar
-def _join_all(corners: ndarray, parts: Parts) -> int:
-    """Join faces along all edges; how many pairs disagree. Faces with an edge that has not two faces are marked as broken."""
+def _join_along(starts: ndarray, ends: ndarray, owners: ndarray, parts: Parts) -> tuple[int, ndarray]:
+    """Join faces along the edges of which there are two: how many pairs disagree, and the numbers of those that are alone.
+
+    starts, ends  vertices of each directed edge; owners: its face. Where more than two are one, their faces are marked as broken.
+    """
     broken = parts[2]
-    bits = _bits_for(3 * len(corners))
+    bits = _bits_for(len(starts))
     size = 1 << bits
-    keys, owners, counts = np.full(size, EMPTY, np.int64), np.empty(size, np.int32), np.zeros(size, np.uint8)
+    first, counts = np.full(size, EMPTY, np.int64), np.zeros(size, np.uint8)
+    keys = np.empty(size, np.int64)
     differing = 0
-    for face in range(len(corners)):
-        a, b, c = corners[face, 0], corners[face, 1], corners[face, 2]
+    for edge in range(len(starts)):
+        start, end = starts[edge], ends[edge]
+        key = min(start, end) << 32 | max(start, end)
+        slot = _slot(start + end, abs(start - end), np.int64(0), bits)
+        while first[slot] != EMPTY and keys[slot] != key:
+            slot = (slot + 1) & (size - 1)
+        counts[slot] = min(counts[slot] + 1, 3)
+        if counts[slot] == 1:
+            keys[slot], first[slot] = key, edge
+            continue
+        other = first[slot]
+        if counts[slot] == 2:
+            differ = 1 if starts[other] == start else 0
+            differing += differ
+            _join(parts, owners[other], owners[edge], differ)
+        else:
+            broken[owners[edge]] = 1
+            broken[owners[other]] = 1
+    alone, found = np.empty(len(starts), np.int64), 0
+    for slot in range(size):
+        if counts[slot] == 1:
+            alone[found] = first[slot]
+            found += 1
+    return differing, alone[:found]
+
+
+@scalar
+def _join_all(places: ndarray, faces: ndarray, parts: Parts) -> int:
+    """Join faces along all edges; how many pairs disagree. Parts with an edge that has not two faces are marked as broken.
+
+    First by the numbers of vertices, so that parts that only touch stay apart; then, where an edge is alone, by their places.
+    """
+    count = 3 * len(faces)
+    starts, ends, owners = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    used = 0
+    for face in range(len(faces)):
+        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
         if a == b or b == c or c == a:  # what is only an edge closes nothing
             continue
         for start, end in ((a, b), (b, c), (c, a)):
-            upwards = 1 if start < end else 0
-            key = min(start, end) << 32 | max(start, end)
-            slot = _slot(start + end, abs(start - end), 0, bits)
-            while keys[slot] != EMPTY and keys[slot] != key:
-                slot = (slot + 1) & (size - 1)
-            counts[slot] = min(counts[slot] + 1, 3)
-            if counts[slot] == 1:
-                keys[slot], owners[slot] = key, 2 * face + upwards
-                continue
-            there, differ = owners[slot] >> 1, 1 if owners[slot] & 1 == upwards else 0
-            if counts[slot] == 2:
-                differing += differ
-                _join(parts, there, face, differ)
-            else:
-                broken[face] = 1
-                broken[there] = 1
-    for slot in range(size):
-        if counts[slot] == 1:
-            broken[owners[slot] >> 1] = 1
-    return differing
+            starts[used], ends[used], owners[used] = start, end, face
+            used += 1
+    differing, alone = _join_along(starts[:used], ends[:used], owners[:used], parts)
+    if len(alone) == 0:
+        return differing
+    welded = _weld(places)
+    far_starts, far_ends, far_owners = np.empty(len(alone), np.int64), np.empty(len(alone), np.int64), np.empty(len(alone), np.int64)
+    used = 0
+    for edge in alone:
+        start, end = welded[starts[edge]], welded[ends[edge]]
+        if start != end:
+            far_starts[used], far_ends[used], far_owners[used] = start, end, owners[edge]
+            used += 1
+    more, alone = _join_along(far_starts[:used], far_ends[:used], far_owners[:used], parts)
+    for edge in alone:
+        parts[2][far_owners[edge]] = 1
+    return differing + more
 
 
 @scalar
 def faces_to_turn(vertices: ndarray, places: ndarray, faces: ndarray) -> ndarray:
     """1 for each face to be turned over, so that those of a closed part agree, else 0; uint8 (f).
 
-    A part whose faces agree stays as it is. Else they follow the most area, or look outwards where neither side has CLEAR of it.
+    A part whose faces agree, or that encloses nothing, stays as it is. Else they follow the most area, or look outwards where neither
+    side has MAJORITY of it.
 
     vertices  float64 (v, 3), and their bits `places`, int64, with no negative zeros; faces: int64 (f, 3)
     """
-    welded, corners = _weld(places), np.empty_like(faces)
-    for face in range(len(faces)):
-        for side in range(3):
-            corners[face, side] = welded[faces[face, side]]
     turn = np.zeros(len(faces), np.uint8)
     parent, parity, broken = np.arange(len(faces)), np.zeros(len(faces), np.uint8), np.zeros(len(faces), np.uint8)
-    if _join_all(corners, (parent, parity, broken)) == 0:
+    if _join_all(places, faces, (parent, parity, broken)) == 0:
         return turn
     areas, volumes = np.zeros((len(faces), 2)), np.zeros(len(faces))
     for face in range(len(faces)):
@@ -163,6 +198,7 @@ def faces_to_turn(vertices: ndarray, places: ndarray, faces: ndarray) -> ndarray
         volumes[root] += -volume if turned else volume
     for face in range(len(faces)):
         root, turned = _root(parent, parity, face)
-        if not broken[root] and areas[root].min() > 0.0 and turned == _wrong_parity(areas[root], volumes[root]):
+        disagrees = areas[root].min() > 0.0 and abs(volumes[root]) > NOTHING * areas[root].sum() ** 1.5
+        if disagrees and not broken[root] and turned == _wrong_parity(areas[root], volumes[root]):
             turn[face] = 1
     return turn

@@ -207,7 +207,8 @@ def tile_winding(
 ) -> ndarray:
     """Winding number at the points of a tile, float32 flat LINE^3: the first of the next tiles included.
 
-    Where no surface is near and all points mean the same (inside, in doubt, or neither) they get the w of the first, off by SMOOTH at most.
+    Where no surface is near and all points mean the same (inside, in doubt, or neither) they get the w of the first; anchors differ by
+    SMOOTH at most.
 
     origin     float64 (3): centre of its first voxel, voxels from the middle of the grid
     triangles  float64 (n, 3, 3), and the same as float32 (n, 9) `corners`, in the tree's order

@@ -49,17 +49,23 @@ def checked_mesh(mesh: Mesh) -> Mesh:
     count = len(mesh.vertices)
     if len(mesh.faces) == 0 or count == 0:
         raise RefusedObject("no-faces", f"{count:,} vertices, {len(mesh.faces):,} faces")
-    wrong = np.flatnonzero((mesh.faces < 0).any(axis=1) | (mesh.faces >= count).any(axis=1))
-    if len(wrong):
-        face = mesh.faces[wrong[0]]
-        named = int(face.max() if face.max() >= count else face.min())
-        raise RefusedObject("index-out-of-range", f"face {wrong[0]:,} names vertex {named:,} of {count:,}")
+    check_faces(mesh.faces, count)
     not_finite = ~np.isfinite(mesh.vertices).all(axis=1)
     if not_finite[mesh.faces].any():
         raise RefusedObject("not-finite", f"{int(not_finite.sum()):,} of {count:,} vertices")
     if not any(_has_area(mesh.vertices, mesh.faces[start : start + BLOCK]) for start in range(0, len(mesh.faces), BLOCK)):
         raise RefusedObject("no-area", f"all {len(mesh.faces):,} faces are lines or points")
     return mesh
+
+
+def check_faces(faces: Int[ndarray, "f 3"], count: int) -> None:
+    """RefusedObject `index-out-of-range` for a face with a vertex beyond `count`: compiled loops do not look where they read."""
+    if len(faces) == 0 or (faces.min() >= 0 and faces.max() < count):
+        return
+    number = int(np.flatnonzero((faces < 0).any(axis=1) | (faces >= count).any(axis=1))[0])
+    face = faces[number]
+    named = int(face.max() if face.max() >= count else face.min())
+    raise RefusedObject("index-out-of-range", f"face {number:,} names vertex {named:,} of {count:,}")
 
 
 def _has_area(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> bool:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from l9.geometry.grid import Box
-from l9.geometry.orientation import turned_faces
+from l9.geometry.orientation import agreeing_faces
 from l9.geometry.sample import sample_surface
 from l9.geometry.scene import raycasting_scene
 from l9.geometry.sign import surface_sides
@@ -77,10 +77,10 @@ def sdf_report(
 
     raises  RefusedObject `no-faces` or `no-area`; UsageError
     """
-    turned = turned_faces(vertices, faces)
-    tree = triangle_tree(vertices, np.where(turned[:, None], faces[:, ::-1], faces), resolution, box)
+    agreeing, turned = agreeing_faces(vertices, faces)
+    tree = triangle_tree(vertices, agreeing, resolution, box)
     sides = surface_sides(tree, resolution, PLACES)
     doubts = sum(over_tiles(resolution, threads, lambda tile: tile.doubts(tree)))
     open_edges, doubled = face_shares(vertices, faces)
     flipped = flipped_share(vertices, faces)
-    return SdfReport(open_edges, flipped, doubled, float(turned.mean()), doubts / resolution**3, sides.has_inside)
+    return SdfReport(open_edges, flipped, doubled, turned, doubts / resolution**3, sides.has_inside)

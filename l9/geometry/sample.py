@@ -5,6 +5,7 @@ from jaxtyping import Float, Float32, Int, Int64
 from numpy import ndarray
 
 from l9.errors import RefusedObject
+from l9.geometry.mesh import check_faces
 
 
 def sample_surface(
@@ -19,7 +20,7 @@ def sample_surface(
     """
     from l9.geometry._sample_kernels import draw_faces, place_points, running_areas
 
-    _check_faces(faces, len(vertices))
+    check_faces(faces, len(vertices))
     corners, corner_numbers = np.ascontiguousarray(vertices, dtype=np.float64), np.ascontiguousarray(faces, dtype=np.int64)
     until, last = running_areas(corners, corner_numbers)
     if last < 0 or not np.isfinite(until[-1]):
@@ -28,9 +29,3 @@ def sample_surface(
     buckets = max(1, min(len(faces), count))  # twice or half as many are no faster
     drawn = draw_faces(until, last, buckets, shares)
     return (*place_points(corners, corner_numbers, drawn, roots, alongs), drawn)
-
-
-def _check_faces(faces: Int[ndarray, "f 3"], count: int) -> None:
-    """Compiled loops do not look where they read."""
-    if len(faces) and not (faces.min() >= 0 and faces.max() < count):
-        raise RefusedObject("index-out-of-range", f"faces name vertices {faces.min():,} to {faces.max():,}; expected 0 to {count - 1:,}")

@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from l9.errors import UsageError
 from l9.geometry.grid import Box, voxel_size
+from l9.geometry.mesh import check_faces
 from l9.geometry.orientation import agreeing_faces
 from l9.geometry.sign import INSIDE, Sign, parity_grid, resolved_sign
 from l9.geometry.tiles import Tile, over_tiles
@@ -53,7 +54,7 @@ def sdf_grid(
              a mesh without holes; "none": unsigned
     band     voxels from the surface up to which distances are exact (1e-6 of the box); beyond it they are within 1 %
     threads  more than one helps where there is nothing else to do; one process per core makes grids faster than threads do
-    raises   RefusedObject `no-faces`; UsageError
+    raises   RefusedObject `no-faces` or `index-out-of-range`; UsageError
     """
     return measured_grid(vertices, faces, resolution, box=box, sign=sign, band=band, threads=threads).values
 
@@ -150,13 +151,14 @@ def sdf_at(
 
     if sign == "parity":
         raise UsageError("sdf_at: sign is 'parity', which needs a whole grid; expected auto, winding or none")
+    faces = _faces_for(sign, vertices, faces)
     flat = points.reshape(-1, 3).astype(np.float64)
     if len(flat) == 0:
         return np.zeros(points.shape[:-1], np.float32)
     used = np.concatenate([flat, vertices[faces.reshape(-1)]])
     low, high = used.min(axis=0), used.max(axis=0)
     middle, extent = (low + high) / 2, float((high - low).max()) or 1.0
-    tree = triangle_tree(vertices.astype(np.float64) - middle, _faces_for(sign, vertices, faces), SPREAD, (-extent / 2, extent / 2))
+    tree = triangle_tree(vertices.astype(np.float64) - middle, faces, SPREAD, (-extent / 2, extent / 2))
     order = morton_order(flat)
     placed = ((flat - middle) * (SPREAD / extent)).astype(np.float32)[order]
     distance = tree.nearest(placed)
@@ -217,4 +219,5 @@ def _prepared(
 
 def _faces_for(sign: Sign, vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Int[ndarray, "f 3"]:
     """The faces as the sign asks for them: w wants those of a closed part to agree."""
-    return agreeing_faces(vertices, faces) if sign in ("auto", "winding") else faces
+    check_faces(faces, len(vertices))
+    return agreeing_faces(vertices, faces)[0] if sign in ("auto", "winding") else faces

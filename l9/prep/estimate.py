@@ -9,7 +9,7 @@ from l9.config import Prep
 from l9.errors import RefusedObject, SandboxError
 from l9.fingerprint import DigestCache
 from l9.prep.plan import find_objects, make_plan, sampled
-from l9.prep.work import object_rows, shard_work
+from l9.prep.work import object_rows, rehearse, shard_work
 from l9.sandbox.parent import Sandbox
 
 
@@ -39,6 +39,8 @@ def estimate(card: Card, prep: Prep, root: Path, *, workers: int, sandbox: Sandb
     chosen = sampled(found, share)
     plan = make_plan(card, prep, root, chosen, digests)
     refused, row_bytes = 0, 0
+    if plan.shards:
+        rehearse(shard_work(plan, plan.shards[0], root), sandbox)
     start = time.monotonic()
     for shard in plan.shards:
         work = shard_work(plan, shard, root)

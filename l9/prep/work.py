@@ -1,6 +1,7 @@
 """The making of one shard: every object of it through the sandbox, finished rows to disk. Runs in process or on a Ray worker."""
 
 import atexit
+import contextlib
 import dataclasses
 import time
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from l9.errors import L9Error, RefusedObject, SandboxError
-from l9.fingerprint import Json
+from l9.fingerprint import Json, digest
 from l9.prep.plan import Plan, ShardPlan, refuse_known
 from l9.readers.contract import Found
 from l9.readers.files import printable
@@ -19,6 +20,7 @@ from l9.store.planned import PlannedObject
 from l9.store.shards import ShardWriter
 
 IMPORTS = ("l9.stages.process",)  # what the child imports before its memory is measured
+REHEARSAL_SECONDS = 900  # a slow machine's first compilation; a cached one takes 1
 NOTES, NOTE = 8, 300  # notes of one object that are kept, and characters of each
 
 
@@ -88,6 +90,7 @@ def _changed(path: Path, what: str) -> L9Error:
 
 def make_shard(work: ShardWork, sandbox: Sandbox) -> ShardTiming:
     """Write the shard under its key: rows of every object that could be used, and a refusal for every other."""
+    rehearse(work, sandbox)
     start, deaths = time.monotonic(), sandbox.deaths
     columns = tuple(Column.from_plain(column) for column in work.columns)
     refused = 0
@@ -101,6 +104,19 @@ def make_shard(work: ShardWork, sandbox: Sandbox) -> ShardTiming:
                 refused += 1
                 writer.refuse(planned.id, planned.path, refusal.reason, refusal.detail)
     return ShardTiming(work.key, len(work.objects), refused, time.monotonic() - start, sandbox.deaths - deaths)
+
+
+def rehearse(work: ShardWork, sandbox: Sandbox) -> None:
+    """Have l9's stages compile what they need, once in a process, before the time of any object of a preparation runs.
+
+    What fails here is said of the first object, where it fails again.
+    """
+    told = digest(cast(Json, work.stages))
+    if told not in _rehearsed:
+        _rehearsed.add(told)
+        arguments: dict[str, Json] = {"stages": cast(Json, work.stages)}
+        with contextlib.suppress(L9Error):
+            sandbox.call("l9.stages.process:rehearse", arguments, wall_seconds=REHEARSAL_SECONDS, cpu_seconds=REHEARSAL_SECONDS)
 
 
 def object_rows(work: ShardWork, found: Found, columns: tuple[Column, ...], sandbox: Sandbox) -> list[Row]:
@@ -163,6 +179,7 @@ def bounded_notes(told: Any) -> list[str]:
 
 
 _worker_sandbox: Sandbox | None = None
+_rehearsed: set[str] = set()  # digests of the lists of stages that a child of this process was given
 
 
 def make_shard_remotely(work: dict[str, Any]) -> dict[str, Any]:

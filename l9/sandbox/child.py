@@ -47,7 +47,7 @@ def main() -> None:
         _limit(settings)
         wire.send(connection, wire.pack({"resident": memory_of("self")[1]}))
         while True:
-            _serve(connection, settings["cpu_seconds"])
+            _serve(connection)
 
 
 def memory_of(process: int | str) -> tuple[int, int]:
@@ -78,10 +78,10 @@ def _lower(which: int, value: int) -> None:
     resource.setrlimit(which, (value, value))
 
 
-def _serve(connection: socket.socket, cpu_seconds: int) -> None:
+def _serve(connection: socket.socket) -> None:
     request, _, descriptors = wire.receive(connection, max_descriptors=MAX_DESCRIPTORS)
     spent = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(spent.ru_utime + spent.ru_stime) + 1 + cpu_seconds
+    soft = int(spent.ru_utime + spent.ru_stime) + 1 + int(request["cpu_seconds"])
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     with _opened(descriptors) as files:
         message = _run(request, files)

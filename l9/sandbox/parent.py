@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from l9.errors import L9Error, RefusedObject, SandboxError, UsageError
 from l9.fingerprint import Json
@@ -72,10 +72,18 @@ class Sandbox:
         """The child's process id; None where none runs."""
         return None if self._child is None else self._child.process.pid
 
-    def call(self, target: str, arguments: dict[str, Json], files: Sequence[Path] = (), *, wall_seconds: float | None = None) -> Answer:
+    def call(
+        self,
+        target: str,
+        arguments: dict[str, Json],
+        files: Sequence[Path] = (),
+        *,
+        wall_seconds: float | None = None,
+        cpu_seconds: int | None = None,
+    ) -> Answer:
         """Run `module:function` on files opened here, read-only; a broken limit or a death is tried once more in a fresh child.
 
-        wall_seconds  instead of the limit's, for a call that is about more than one object
+        wall_seconds, cpu_seconds  instead of the limits', for a call that is about more than one object, or none
         raises  RefusedObject  as the function raised it; `failed` for its other exceptions; `missing-file`, `not-a-file`,
                                `too-large` or `too-many-files` before anything is opened
                 UsageError     as the function raised it
@@ -83,7 +91,8 @@ class Sandbox:
                 L9Error        where no object is to blame: the child does not start, a package is missing, a disk is full or gone
         """
         with opened(files, self.limits) as descriptors:
-            request: dict[str, Json] = {"target": target, "arguments": arguments}
+            cpu = self.limits.cpu_seconds if cpu_seconds is None else cpu_seconds
+            request: dict[str, Json] = {"target": target, "arguments": arguments, "cpu_seconds": cpu}
             seconds = self.limits.wall_seconds if wall_seconds is None else wall_seconds
             try:
                 return self._call_once(request, descriptors, seconds)
@@ -149,7 +158,6 @@ class _Child:
         settings: dict[str, Json] = {
             "imports": list(imports),
             "memory_bytes": limits.memory_bytes,
-            "cpu_seconds": limits.cpu_seconds,
             "descriptors": limits.descriptors,
         }
         try:
@@ -192,9 +200,9 @@ class _Child:
         except wire.WireError as error:
             raise SandboxError("died", f"the child sent {error}") from error
         except (EOFError, ConnectionError) as error:
-            raise self._obituary() from error
+            raise self._obituary(body) from error
 
-    def _obituary(self) -> SandboxError:
+    def _obituary(self, asked: Json) -> SandboxError:
         """Why the child is gone; free of anything that differs between two runs."""
         try:
             code = self.process.wait(timeout=5)
@@ -202,7 +210,7 @@ class _Child:
             return SandboxError("died", "the child closed its socket")
         words = self._last_words()
         if code == -signal.SIGXCPU:
-            return SandboxError("cpu-limit", f"more than {self._limits.cpu_seconds} s")
+            return SandboxError("cpu-limit", f"more than {cast(dict[str, Json], asked)['cpu_seconds']} s")
         if "bad_alloc" in words or "MemoryError" in words:
             return SandboxError("memory-limit", f"more than {self._limits.memory_bytes >> 20:,} MiB")
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
