@@ -13,6 +13,7 @@ from l9.geometry._triangle_kernels import Parts, scalar
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # the golden section of 2^64: spreads keys over a table
 HALF = np.uint64(32)
 EMPTY = -1
+NEITHER = 2
 MAJORITY = 0.75  # share of a part's area that must agree for its word to count
 NOTHING = 1e-9  # a part's volume (six times) over its area (twice) to the power of 1.5: less than that encloses nothing
 
@@ -28,9 +29,9 @@ def _slot(a: int, b: int, c: int, bits: int) -> np.int64:
 
 @scalar
 def _bits_for(count: int) -> int:
-    """A table of 2^bits is at most half full with so many keys."""
+    """A table of 2^bits is at most three quarters full with so many keys."""
     bits = 1
-    while (1 << bits) < 2 * count:
+    while 3 * (1 << bits) < 4 * count:
         bits += 1
     return bits
 
@@ -94,48 +95,52 @@ def _area_and_volume(vertices: ndarray, face: ndarray) -> tuple[float, float]:
 
 
 @scalar
-def _wrong_parity(areas: ndarray, volume: float) -> int:
-    """Which faces of a closed part are to be turned: those of parity 1 or those of parity 0.
+def _wrong_parity(area: float, other_area: float, volume: float) -> int:
+    """Which faces of a closed part are to be turned: those of parity 0, those of parity 1, or NEITHER.
 
-    areas  of both parities; volume: of the part where all faces look as parity 0 does, positive if outwards
+    area, other_area  of parities 0 and 1; volume: of the part where all faces look as parity 0 does, positive if outwards
     """
-    most = max(areas[0], areas[1])
-    if most >= MAJORITY * (areas[0] + areas[1]):
-        return 1 if areas[0] == most else 0
-    return 1 if volume > 0 else 0
+    both = area + other_area
+    if min(area, other_area) == 0.0 or abs(volume) <= NOTHING * both * np.sqrt(both):
+        return NEITHER
+    if max(area, other_area) >= MAJORITY * both:
+        return 1 if area > other_area else 0
+    return 1 if volume > 0.0 else 0
 
 
 @scalar
-def _join_along(starts: ndarray, ends: ndarray, owners: ndarray, parts: Parts) -> tuple[int, ndarray]:
-    """Join faces along the edges of which there are two: how many pairs disagree, and the numbers of those that are alone.
+def _join_along(edges: ndarray, starts: ndarray, ends: ndarray, parts: Parts) -> tuple[int, ndarray]:
+    """Join faces along edges that two of them share: how many pairs disagree, and the edges that are alone.
 
-    starts, ends  vertices of each directed edge; owners: its face. Where more than two are one, their faces are marked as broken.
+    edges         numbers of directed edges, 3 times the face and 0 to 2; starts, ends: their vertices (int32, by number)
+    Where more than two are one, their faces are marked as broken.
     """
     broken = parts[2]
-    bits = _bits_for(len(starts))
+    bits = _bits_for(len(edges))
     size = 1 << bits
-    first, counts = np.full(size, EMPTY, np.int64), np.zeros(size, np.uint8)
-    keys = np.empty(size, np.int64)
+    first, counts = np.full(size, EMPTY, np.int32), np.zeros(size, np.uint8)
     differing = 0
-    for edge in range(len(starts)):
-        start, end = starts[edge], ends[edge]
-        key = min(start, end) << 32 | max(start, end)
+    for edge in edges:
+        start, end = np.int64(starts[edge]), np.int64(ends[edge])
         slot = _slot(start + end, abs(start - end), np.int64(0), bits)
-        while first[slot] != EMPTY and keys[slot] != key:
+        while first[slot] != EMPTY:
+            other = first[slot]
+            if (starts[other] == start and ends[other] == end) or (starts[other] == end and ends[other] == start):
+                break
             slot = (slot + 1) & (size - 1)
         counts[slot] = min(counts[slot] + 1, 3)
         if counts[slot] == 1:
-            keys[slot], first[slot] = key, edge
+            first[slot] = edge
             continue
         other = first[slot]
         if counts[slot] == 2:
             differ = 1 if starts[other] == start else 0
             differing += differ
-            _join(parts, owners[other], owners[edge], differ)
+            _join(parts, other // 3, edge // 3, differ)
         else:
-            broken[owners[edge]] = 1
-            broken[owners[other]] = 1
-    alone, found = np.empty(len(starts), np.int64), 0
+            broken[edge // 3] = 1
+            broken[other // 3] = 1
+    alone, found = np.empty(len(edges), np.int32), 0
     for slot in range(size):
         if counts[slot] == 1:
             alone[found] = first[slot]
@@ -150,29 +155,31 @@ def _join_all(places: ndarray, faces: ndarray, parts: Parts) -> int:
     First by the numbers of vertices, so that parts that only touch stay apart; then, where an edge is alone, by their places.
     """
     count = 3 * len(faces)
-    starts, ends, owners = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    edges, starts, ends = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
     used = 0
     for face in range(len(faces)):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-        if a == b or b == c or c == a:  # what is only an edge closes nothing
-            continue
-        for start, end in ((a, b), (b, c), (c, a)):
-            starts[used], ends[used], owners[used] = start, end, face
-            used += 1
-    differing, alone = _join_along(starts[:used], ends[:used], owners[:used], parts)
+        if a != b and b != c and c != a:  # what is only an edge closes nothing
+            for side in range(3):
+                edges[used], starts[3 * face + side], ends[3 * face + side] = (
+                    3 * face + side,
+                    faces[face, side],
+                    faces[face, (side + 1) % 3],
+                )
+                used += 1
+    differing, alone = _join_along(edges[:used], starts, ends, parts)
     if len(alone) == 0:
         return differing
     welded = _weld(places)
-    far_starts, far_ends, far_owners = np.empty(len(alone), np.int64), np.empty(len(alone), np.int64), np.empty(len(alone), np.int64)
     used = 0
     for edge in alone:
-        start, end = welded[starts[edge]], welded[ends[edge]]
-        if start != end:
-            far_starts[used], far_ends[used], far_owners[used] = start, end, owners[edge]
+        starts[edge], ends[edge] = welded[starts[edge]], welded[ends[edge]]
+        if starts[edge] != ends[edge]:
+            edges[used] = edge
             used += 1
-    more, alone = _join_along(far_starts[:used], far_ends[:used], far_owners[:used], parts)
+    more, alone = _join_along(edges[:used], starts, ends, parts)
     for edge in alone:
-        parts[2][far_owners[edge]] = 1
+        parts[2][edge // 3] = 1
     return differing + more
 
 
@@ -196,9 +203,11 @@ def faces_to_turn(vertices: ndarray, places: ndarray, faces: ndarray) -> ndarray
         area, volume = _area_and_volume(vertices, faces[face])
         areas[root, turned] += area
         volumes[root] += -volume if turned else volume
+    wrong = np.full(len(faces), NEITHER, np.uint8)
+    for root in range(len(faces)):
+        if parent[root] == root and not broken[root]:
+            wrong[root] = _wrong_parity(areas[root, 0], areas[root, 1], volumes[root])
     for face in range(len(faces)):
         root, turned = _root(parent, parity, face)
-        disagrees = areas[root].min() > 0.0 and abs(volumes[root]) > NOTHING * areas[root].sum() ** 1.5
-        if disagrees and not broken[root] and turned == _wrong_parity(areas[root], volumes[root]):
-            turn[face] = 1
+        turn[face] = 1 if turned == wrong[root] else 0
     return turn
