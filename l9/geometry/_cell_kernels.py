@@ -13,8 +13,8 @@ from l9.geometry._tree_kernels import AWAY
 from l9.geometry._triangle_kernels import Parts, lanes, scalar
 
 TILE = 32  # voxels a side of what is worked on at once: its lattice stays in the second cache
-AGREE = np.float32(1.039)  # upper over lower bound of the squared distance: what lies between is within 0.96 %, at
-UPPER, LOWER = np.float32(0.4928), np.float32(0.5072)  # these shares of both
+AGREE = np.float32(1.039)  # upper over lower bound of the squared distance, at most
+UPPER, LOWER = np.float32(0.4928), np.float32(0.5072)  # shares of both bounds that are within 0.96 % of either, as distances
 Size = tuple[int, int, int]
 """Of an array of nodes or voxels, along x, y, z."""
 

@@ -37,7 +37,7 @@ def _bits_for(count: int) -> int:
 
 
 @scalar
-def _weld(places: ndarray) -> ndarray:
+def weld(places: ndarray) -> ndarray:
     """For each vertex the first one at its place; places: the bits of its coordinates, int64 (v, 3)."""
     bits = _bits_for(len(places))
     table, welded = np.full(1 << bits, EMPTY, np.int64), np.empty(len(places), np.int64)
@@ -170,7 +170,7 @@ def _join_all(places: ndarray, faces: ndarray, parts: Parts) -> int:
     differing, alone = _join_along(edges[:used], starts, ends, parts)
     if len(alone) == 0:
         return differing
-    welded = _weld(places)
+    welded = weld(places)
     used = 0
     for edge in alone:
         starts[edge], ends[edge] = welded[starts[edge]], welded[ends[edge]]

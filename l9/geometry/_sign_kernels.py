@@ -8,6 +8,7 @@ mean the same needs no carrying. Compiled by Numba.
 """
 
 import numpy as np
+from numba import njit
 from numpy import ndarray
 
 from l9.geometry._cell_kernels import TILE, Size
@@ -239,6 +240,12 @@ def tile_winding(
     return turns
 
 
+@njit(inline="always")
+def _in_doubt(w: float) -> bool:
+    """Whether w is nearer to a half than to what a closed surface gives."""
+    return bool(QUARTER < abs(w) < THREE_QUARTERS)
+
+
 @lanes
 def _place_line(
     values: ndarray, to: int, field: ndarray, at: int, turns: ndarray, w_at: int, count: int, facing: float, scale: float
@@ -250,7 +257,7 @@ def _place_line(
         k = np.uint64(n)
         w, distance = facing * turns[turn + k], field[here + k] * scale
         values[there + k] = -distance if w > HALF else distance
-        doubts += 1 if QUARTER < abs(w) < THREE_QUARTERS else 0
+        doubts += 1 if _in_doubt(w) else 0
     return int(doubts)
 
 
@@ -278,5 +285,5 @@ def doubtful(turns: ndarray, shape: Size) -> int:
     for i in range(shape[0]):
         for j in range(shape[1]):
             for k in range(shape[2]):
-                count += DOUBTFUL[0] < abs(turns[(i * LINE + j) * LINE + k]) < DOUBTFUL[1]
+                count += 1 if _in_doubt(turns[(i * LINE + j) * LINE + k]) else 0
     return count

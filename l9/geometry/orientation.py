@@ -1,10 +1,17 @@
 """Faces of closed parts that look the wrong way: a converter that shuffles them leaves the surface, and so its inside, where it was."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int, Int64
 from numpy import ndarray
 
 from l9.geometry.mesh import check_faces
+
+
+def welded(vertices: Float[ndarray, "v 3"]) -> Int64[ndarray, "v"]:
+    """For each vertex the number of the first one at its very place."""
+    from l9.geometry._orientation_kernels import weld
+
+    return weld(_places(vertices)[1])
 
 
 def turned_faces(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Bool[ndarray, "f"]:
@@ -20,8 +27,8 @@ def turned_faces(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) ->
     from l9.geometry._orientation_kernels import faces_to_turn
 
     check_faces(faces, len(vertices))
-    placed = np.ascontiguousarray(vertices, dtype=np.float64) + 0.0  # which makes zeros of negative zeros
-    return faces_to_turn(placed, placed.view(np.int64), np.ascontiguousarray(faces, dtype=np.int64)).astype(np.bool_)
+    placed, places = _places(vertices)
+    return faces_to_turn(placed, places, np.ascontiguousarray(faces, dtype=np.int64)).astype(np.bool_)
 
 
 def agreeing_faces(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> tuple[Int[ndarray, "f 3"], float]:
@@ -30,3 +37,9 @@ def agreeing_faces(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) 
     if not turned.any():
         return faces, 0.0
     return np.where(turned[:, None], faces[:, ::-1], faces), float(turned.mean())
+
+
+def _places(vertices: Float[ndarray, "v 3"]) -> tuple[Float64[ndarray, "v 3"], Int64[ndarray, "v 3"]]:
+    """The vertices as float64, and their bits, which are the same where the numbers are: there are no negative zeros."""
+    placed = np.ascontiguousarray(vertices, dtype=np.float64) + 0.0
+    return placed, placed.view(np.int64)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from l9.geometry.grid import Box
-from l9.geometry.orientation import agreeing_faces
+from l9.geometry.orientation import agreeing_faces, welded
 from l9.geometry.sample import sample_surface
 from l9.geometry.scene import raycasting_scene
 from l9.geometry.sign import surface_sides
@@ -42,8 +42,7 @@ class SdfReport:
 
 def face_shares(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> tuple[float, float]:
     """Shares of open edges and of doubled faces, vertices at one place taken for one; see `SdfReport`."""
-    _, welded = np.unique(vertices, axis=0, return_inverse=True)
-    corners = welded.reshape(-1)[faces]
+    corners = welded(vertices)[faces]
     corners = corners[(corners != np.roll(corners, 1, axis=1)).all(axis=1)]  # what is only an edge has none
     if len(corners) == 0:
         return 0.0, 0.0
