@@ -19,9 +19,7 @@ from l9.geometry.sdf import measured_grid
 from l9.geometry.solids import SOLIDS
 
 SHORT, CALLS = 5.0, 3  # a call shorter than this many seconds is timed 3 times at least: the median counts
-TOGETHER = (
-    0.5  # seconds that they take together, at least: the first ones find caches and the allocator cold, as work on many meshes does not
-)
+TOGETHER = 0.5  # seconds of all of them at least: the first ones find caches cold, as work on many meshes does not
 TINY = 8  # resolution of the call that goes before what is timed: compiles, loads, starts threads
 
 

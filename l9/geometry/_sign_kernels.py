@@ -187,7 +187,7 @@ def _carry_axis(turns: ndarray, known: ndarray, asked: Parts, counts: ndarray, a
 
 @scalar
 def _alike(turns: ndarray) -> bool:
-    """Whether the anchors of a tile without surface leave nothing open: w runs evenly between all, and means the same at all."""
+    """Whether w runs evenly between all anchors of a tile without surface and means the same at each, as far as they tell."""
     low = high = turns[0]
     for i in range(0, LINE, ANCHORS):
         for j in range(0, LINE, ANCHORS):

@@ -74,7 +74,7 @@ def sdf_report(
 ) -> SdfReport:
     """What is wrong with a mesh, as far as its inside is concerned; `doubt` is that of a grid of this resolution.
 
-    raises  RefusedObject `no-faces` or `no-area`; UsageError
+    raises  RefusedObject `no-faces`, `index-out-of-range` or `no-area`; UsageError
     """
     agreeing, turned = agreeing_faces(vertices, faces)
     tree = triangle_tree(vertices, agreeing, resolution, box)

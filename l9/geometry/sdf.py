@@ -219,5 +219,7 @@ def _prepared(
 
 def _faces_for(sign: Sign, vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Int[ndarray, "f 3"]:
     """The faces as the sign asks for them: w wants those of a closed part to agree."""
+    if sign in ("auto", "winding"):
+        return agreeing_faces(vertices, faces)[0]
     check_faces(faces, len(vertices))
-    return agreeing_faces(vertices, faces)[0] if sign in ("auto", "winding") else faces
+    return faces
