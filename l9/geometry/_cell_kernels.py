@@ -11,14 +11,11 @@ from numpy import ndarray
 
 from l9.geometry._tree_kernels import AWAY
 from l9.geometry._triangle_kernels import Parts, lanes, scalar
+from l9.geometry.lattice import Size
 
 TILE = 32  # voxels a side of what is worked on at once: its lattice stays in the second cache
 AGREE = np.float32(1.039)  # upper over lower bound of the squared distance, at most
 UPPER, LOWER = np.float32(0.4928), np.float32(0.5072)  # shares of both bounds that are within 0.96 % of either, as distances
-Size = tuple[int, int, int]
-"""Of an array of nodes or voxels, along x, y, z."""
-
-
 Plane = tuple[float, float, float]
 """Coefficients of 1, y and z."""
 

@@ -9,34 +9,20 @@ nodes 4 voxels apart; those near it sieve triangles (`l9.geometry._sieve_kernels
 import numpy as np
 from numpy import ndarray
 
-from l9.geometry._cell_kernels import TILE, Size, fill_cell
+from l9.geometry._cell_kernels import fill_cell
 from l9.geometry._sieve_kernels import sieve_eight, sieve_four, sieve_scratch
-from l9.geometry._tree_kernels import AWAY, find_nearest, some_near
+from l9.geometry._tree_kernels import AWAY, find_nearest
 from l9.geometry._triangle_kernels import LANES, NEAREST, SQUARE, Parts, X, Y, Z, measure_triangle, nearest_point, scalar
+from l9.geometry.lattice import STRIDE, Size
 
-COARSE, FINE = 8, 4  # voxels between nodes
+COARSE, FINE = STRIDE, 4  # voxels between nodes
 FAR_CELL = 16  # voxels: nodes FINE apart prove nothing nearer than about 18
 ALL = np.float32(1)
 
 
 @scalar
-def _set_nodes(packet: ndarray, start: int, size: Size, stride: int, origin: ndarray, at: Size) -> None:
-    """Lanes at the nodes from number `start` on of a lattice whose first is voxel `at` of the tile; the last one is repeated."""
-    total = size[0] * size[1] * size[2]
-    for lane in range(LANES):
-        n = min(start + lane, total - 1)
-        packet[X + lane] = origin[0] + np.float32(at[0] + stride * (n // (size[1] * size[2])))
-        packet[Y + lane] = origin[1] + np.float32(at[1] + stride * (n // size[2] % size[1]))
-        packet[Z + lane] = origin[2] + np.float32(at[2] + stride * (n % size[2]))
-        packet[SQUARE + lane] = AWAY
-
-
-@scalar
 def _search_nodes(packet: ndarray, start: int, origin: ndarray, tree: Parts, work: Parts, nodes: ndarray, numbers: ndarray) -> None:
-    """Search for all lanes, from what they hold, and note what each node found.
-
-    nodes  float32 flat, 4 a node: nearest point from the tile's first voxel, squared distance; numbers: its triangle
-    """
+    """Search for all lanes, from what they hold, and note what each node found; `nodes`, `numbers` as in `tile_distance`."""
     frames, boxes, first = tree
     find_nearest(packet, ALL, np.float32(0), frames, boxes, first, work)
     for lane in range(min(LANES, len(numbers) - start)):
@@ -47,18 +33,6 @@ def _search_nodes(packet: ndarray, start: int, origin: ndarray, tree: Parts, wor
 
 
 @scalar
-def _coarse_nodes(nodes: ndarray, numbers: ndarray, size: Size, origin: ndarray, tree: Parts, packet: ndarray, work: Parts) -> None:
-    """Search for the nodes of the whole tile, each packet from what the one before found."""
-    frames, boxes, first = tree
-    near = some_near(origin[0] + TILE / 2, origin[1] + TILE / 2, origin[2] + TILE / 2, boxes, first)
-    for start in range(0, len(numbers), LANES):
-        _set_nodes(packet, start, size, COARSE, origin, (0, 0, 0))
-        measure_triangle(packet, frames, near, ALL, np.float32(0))
-        _search_nodes(packet, start, origin, tree, work, nodes, numbers)
-        near = int(packet[NEAREST])
-
-
-@scalar
 def _fill_far(
     field: ndarray, at: Size, origin: ndarray, shape: Size, band: float, near: ndarray, tree: Parts, cell_work: Parts, work: Parts
 ) -> None:
@@ -66,7 +40,12 @@ def _fill_far(
     search_work, packet = work[0], work[5]
     nodes, numbers = np.empty(4 * 27, np.float32), np.empty(27, np.int32)
     for start in range(0, 27, LANES):
-        _set_nodes(packet, start, (3, 3, 3), FINE, origin, at)
+        for lane in range(LANES):
+            n = min(start + lane, 26)
+            packet[X + lane] = origin[0] + np.float32(at[0] + FINE * (n // 9))
+            packet[Y + lane] = origin[1] + np.float32(at[1] + FINE * (n // 3 % 3))
+            packet[Z + lane] = origin[2] + np.float32(at[2] + FINE * (n % 3))
+            packet[SQUARE + lane] = AWAY
         for n in range(8):
             if n == 0 or near[n] != near[n - 1]:
                 measure_triangle(packet, tree[0], near[n], ALL, np.float32(0))
@@ -81,21 +60,31 @@ def _fill_far(
 
 
 @scalar
-def tile_distance(field: ndarray, origin: ndarray, shape: Size, band: float, frames: ndarray, boxes: ndarray, first: ndarray) -> None:
+def tile_distance(
+    field: ndarray,
+    origin: ndarray,
+    shape: Size,
+    band: float,
+    nodes: ndarray,
+    numbers: ndarray,
+    frames: ndarray,
+    boxes: ndarray,
+    first: ndarray,
+) -> None:
     """Distance (voxels) of the voxels of a tile into `field` (float32 flat TILE^3).
 
-    origin  float32 (3): centre of its first voxel, voxels from the middle of the grid
-    shape   voxels a side of it that are wanted; the others of `field` are left as they are, or not
-    band    voxels: up to this distance every one is exact (float32), beyond it within 1 %
+    origin   float32 (3): centre of its first voxel, voxels from the middle of the grid
+    shape    voxels a side of it that are wanted; the others of `field` are left as they are, or not
+    band     voxels: up to this distance every one is exact (float32), beyond it within 1 %
+    nodes    float32 flat, 4 for each point COARSE apart from the first voxel to the last or just beyond: the nearest point of the surface,
+             from the first voxel, and its squared distance
+    numbers  int32 flat: the triangle it is on
     """
     tree, work = (frames, boxes, first), sieve_scratch(len(frames))
     cell_work = np.zeros((8, 4), np.float32), np.empty(64, np.float32)
     cells = (shape[0] + COARSE - 1) // COARSE, (shape[1] + COARSE - 1) // COARSE, (shape[2] + COARSE - 1) // COARSE
     size = (cells[0] + 1, cells[1] + 1, cells[2] + 1)
-    count = size[0] * size[1] * size[2]
-    nodes, numbers = np.empty(4 * count, np.float32), np.empty(count, np.int32)
     points, near = np.empty((8, 3), np.float32), np.empty(8, np.int64)
-    _coarse_nodes(nodes, numbers, size, origin, tree, work[5], work[0])
     for i in range(cells[0]):
         for j in range(cells[1]):
             for k in range(cells[2]):

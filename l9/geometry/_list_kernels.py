@@ -15,9 +15,10 @@ import numpy as np
 from numba import njit
 from numpy import ndarray
 
-from l9.geometry._cell_kernels import TILE, Size
+from l9.geometry._cell_kernels import TILE
 from l9.geometry._tree_kernels import AWAY
 from l9.geometry._triangle_kernels import FRAME, lanes, scalar, square_in_frame
+from l9.geometry.lattice import Size
 
 BLOCK = 64  # triangles
 VECTOR = 8  # triangles that are measured by one instruction: lists are filled up to whole vectors

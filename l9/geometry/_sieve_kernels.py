@@ -8,7 +8,7 @@ in them, and the voxels measure what is left (two or three triangles as a rule).
 import numpy as np
 from numpy import ndarray
 
-from l9.geometry._cell_kernels import TILE, Size
+from l9.geometry._cell_kernels import TILE
 from l9.geometry._list_kernels import (
     ROOM,
     copy_list,
@@ -36,6 +36,7 @@ from l9.geometry._triangle_kernels import (
     nearest_point,
     scalar,
 )
+from l9.geometry.lattice import Size
 
 COARSE_WINDOW, WINDOW, WHOLE_WINDOW = np.float32(0.995), np.float32(0.9955), np.float32(0.9905)
 """Beyond the band, what undercuts the nearest by less is not looked for: in cells of 4^3 voxels, and again in their

@@ -11,14 +11,15 @@ import numpy as np
 from numba import njit
 from numpy import ndarray
 
-from l9.geometry._cell_kernels import TILE, Size
+from l9.geometry._cell_kernels import TILE
 from l9.geometry._kernels import side_of
 from l9.geometry._tree_kernels import BOX, WIDE, tree_scratch
 from l9.geometry._triangle_kernels import Parts, lanes, scalar
 from l9.geometry._winding_kernels import winding_numbers
+from l9.geometry.lattice import STRIDE, Size
 from l9.geometry.sign import DOUBTFUL, INSIDE
 
-ANCHORS = 8  # voxels between anchors
+ANCHORS = STRIDE  # voxels between anchors
 SMOOTH = 0.15  # left over between two anchors: beyond it, w does not run evenly from one to the other
 CLOSED = 0.02  # left over less than that: a surface without holes near by, as far as w is summed exactly
 UNSURE = 0.1  # a w carried over 8 voxels is summed where it is nearer to a half than this, and
@@ -114,8 +115,8 @@ def _ask(asked: Parts, place: int) -> None:
 
 
 @scalar
-def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: int, span: int, asked: Parts, last: bool) -> int:
-    """Carry w along one line (flat, `step` apart from `start` on) over each stretch of `span` voxels whose ends are known.
+def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: int, extent: int, span: int, asked: Parts, last: bool) -> int:
+    """Carry w along one line (flat, `step` apart from `start` on, `extent` voxels) over each stretch of `span` whose ends are known.
 
     counts   the line's crossings, int16 (LINE)
     asked    where w may run unevenly: the stretch's middle, to be summed before the halves are tried
@@ -123,7 +124,7 @@ def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: in
     last     whether nothing is carried from this line on: then an uneven run matters only near a half, or where it may hide a hole
     """
     uneven = 0
-    for low in range(0, TILE, span):
+    for low in range(0, extent, span):
         if known[start + (low + 1) * step]:
             continue
         crossed, surfaces = 0, 0
@@ -174,26 +175,35 @@ def _sum_asked(turns: ndarray, known: ndarray, asked: Parts, origin: ndarray, wo
 
 
 @scalar
-def _carry_axis(turns: ndarray, known: ndarray, asked: Parts, counts: ndarray, a: int, steps: tuple[int, int], span: int) -> int:
-    """Carry w along all lines of axis `a` that `_count_crossings` counted, over stretches of `span` voxels; how many points are asked."""
+def _extent(count: int) -> int:
+    """So many voxels, up to the next anchor."""
+    return (count + ANCHORS - 1) // ANCHORS * ANCHORS
+
+
+@scalar
+def _carry_axis(
+    turns: ndarray, known: ndarray, asked: Parts, counts: ndarray, a: int, extent: Size, steps: tuple[int, int], span: int
+) -> int:
+    """Carry w along the lines of axis `a`, `steps` apart, over stretches of `span` voxels; how many points are asked.
+
+    extent  voxels to fill along x, y and z; the lines just beyond are carried where anchors lie on them
+    """
     strides = (LINE * LINE, LINE, 1)
+    b, c = (a + 1) % 3, (a + 2) % 3
     uneven = 0
-    for i in range(0, LINE, steps[0]):
-        for j in range(0, LINE, steps[1]):
-            start = i * strides[(a + 1) % 3] + j * strides[(a + 2) % 3]
-            uneven += _carry(turns, known, counts[i, j], start, strides[a], span, asked, a == 2)
+    for i in range(0, extent[b] + (steps[0] == ANCHORS), steps[0]):
+        for j in range(0, extent[c] + (steps[1] == ANCHORS), steps[1]):
+            start = i * strides[b] + j * strides[c]
+            uneven += _carry(turns, known, counts[i, j], start, strides[a], extent[a], span, asked, a == 2)
     return uneven
 
 
 @scalar
-def _alike(turns: ndarray) -> bool:
+def _alike(anchors: ndarray) -> bool:
     """Whether w runs evenly between all anchors of a tile without surface and means the same at each, as far as they tell."""
-    low = high = turns[0]
-    for i in range(0, LINE, ANCHORS):
-        for j in range(0, LINE, ANCHORS):
-            for k in range(0, LINE, ANCHORS):
-                w = turns[(i * LINE + j) * LINE + k]
-                low, high = min(low, w), max(high, w)
+    low = high = anchors[0]
+    for w in anchors:
+        low, high = min(low, w), max(high, w)
     spread = high - low
     for edge in (-DOUBTFUL[1], -DOUBTFUL[0], DOUBTFUL[0], DOUBTFUL[1]):
         if low <= edge <= high:
@@ -204,36 +214,47 @@ def _alike(turns: ndarray) -> bool:
 
 @scalar
 def tile_winding(
-    origin: ndarray, triangles: ndarray, boxes: ndarray, corners: ndarray, faces: ndarray, moments: ndarray, first: ndarray
+    origin: ndarray,
+    shape: Size,
+    anchors: ndarray,
+    triangles: ndarray,
+    boxes: ndarray,
+    corners: ndarray,
+    faces: ndarray,
+    moments: ndarray,
+    first: ndarray,
 ) -> ndarray:
-    """Winding number at the points of a tile, float32 flat LINE^3: the first of the next tiles included.
+    """Winding number at the points of a tile, float32 flat LINE^3, of which those of `shape` are filled.
 
     Where no surface is near and all points mean the same (inside, in doubt, or neither) they get the w of the first; anchors differ by
     SMOOTH at most.
 
     origin     float64 (3): centre of its first voxel, voxels from the middle of the grid
+    anchors    float32 flat: w of the points ANCHORS apart from the first voxel to the last wanted or just beyond
     triangles  float64 (n, 3, 3), and the same as float32 (n, 9) `corners`, in the tree's order
     """
     turns, known = np.zeros(LINE**3, np.float32), np.zeros(LINE**3, np.uint8)
+    found = np.empty(len(triangles), np.int64)
+    near = found[: _triangles_of(boxes, first, origin, tree_scratch()[0], found)]
+    if len(near) == 0 and _alike(anchors):
+        turns[:] = anchors[0]
+        return turns
     asked = (np.zeros(LINE**3, np.uint8), np.zeros(BLOCKS**3, np.uint8))
     work = (np.empty((LINE**3, 3), np.float32), np.empty(LINE**3, np.int64), np.empty(LINE**3, np.float32))
     tree = (corners, faces, moments, first)
-    found = np.empty(len(triangles), np.int64)
-    near = found[: _triangles_of(boxes, first, origin, tree_scratch()[0], found)]
-    for i in range(0, LINE, ANCHORS):
-        for j in range(0, LINE, ANCHORS):
-            for k in range(0, LINE, ANCHORS):
-                _ask(asked, (i * LINE + j) * LINE + k)
-    _sum_asked(turns, known, asked, origin, work, tree)
-    if len(near) == 0 and _alike(turns):
-        turns[:] = turns[0]
-        return turns
+    extent = _extent(shape[0]), _extent(shape[1]), _extent(shape[2])
+    number = 0
+    for i in range(0, extent[0] + 1, ANCHORS):
+        for j in range(0, extent[1] + 1, ANCHORS):
+            for k in range(0, extent[2] + 1, ANCHORS):
+                turns[(i * LINE + j) * LINE + k], known[(i * LINE + j) * LINE + k] = anchors[number], 1
+                number += 1
     for a in range(3):  # along x between anchors, along y from there, along z to all
         steps = (ANCHORS, ANCHORS) if a == 0 else (ANCHORS, 1) if a == 1 else (1, 1)
         counts = _count_crossings(triangles, near, origin, a, steps)
         span, uneven = ANCHORS, 1
         while span > 1 and uneven > 0:
-            uneven = _carry_axis(turns, known, asked, counts, a, steps, span)
+            uneven = _carry_axis(turns, known, asked, counts, a, extent, steps, span)
             if uneven > 0:
                 _sum_asked(turns, known, asked, origin, work, tree)
             span //= 2

@@ -13,6 +13,8 @@ from l9.geometry._triangle_kernels import (
     FRAME,
     LANES,
     LIMIT,
+    NEAREST,
+    PACKET,
     SQUARE,
     Parts,
     X,
@@ -21,6 +23,7 @@ from l9.geometry._triangle_kernels import (
     lanes,
     make_frame,
     measure_triangle,
+    nearest_point,
     scalar,
     set_limits,
 )
@@ -258,10 +261,13 @@ def some_near(x: float, y: float, z: float, boxes: ndarray, first: ndarray) -> i
 
 
 @scalar
-def nearest_distances(points: ndarray, frames: ndarray, boxes: ndarray, first: ndarray) -> ndarray:
-    """Distance (float32 (n)) from each of `points` (float32 (n, 3), neighbours in order) to the nearest triangle, voxels."""
-    distance = np.empty(len(points), np.float32)
-    packet = np.zeros(7 * LANES, np.float32)
+def nearest_places(points: ndarray, frames: ndarray, boxes: ndarray, first: ndarray) -> tuple[ndarray, ndarray]:
+    """What is nearest to each of `points` (float32 (n, 3), neighbours in order).
+
+    Returns float32 (n, 4): the nearest point of the triangles and its squared distance; int32 (n): the triangle's number.
+    """
+    places, numbers = np.empty((len(points), 4), np.float32), np.empty(len(points), np.int32)
+    packet = np.zeros(PACKET, np.float32)
     scratch = tree_scratch()
     for start in range(0, len(points), LANES):
         for k in range(LANES):
@@ -272,5 +278,8 @@ def nearest_distances(points: ndarray, frames: ndarray, boxes: ndarray, first: n
         measure_triangle(packet, frames, near, np.float32(1), np.float32(0))
         find_nearest(packet, np.float32(1), np.float32(0), frames, boxes, first, scratch)
         for k in range(min(LANES, len(points) - start)):
-            distance[start + k] = np.sqrt(packet[SQUARE + k])
-    return distance
+            n, number = start + k, int(packet[NEAREST + k])
+            x, y, z = nearest_point(frames, number, packet[X + k], packet[Y + k], packet[Z + k])
+            places[n, 0], places[n, 1], places[n, 2], places[n, 3] = x, y, z, packet[SQUARE + k]
+            numbers[n] = number
+    return places, numbers

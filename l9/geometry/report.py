@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from l9.geometry.grid import Box
+from l9.geometry.lattice import grid_lattice
 from l9.geometry.orientation import agreeing_faces, welded
 from l9.geometry.sample import sample_surface
 from l9.geometry.scene import raycasting_scene
@@ -79,7 +80,8 @@ def sdf_report(
     agreeing, turned = agreeing_faces(vertices, faces)
     tree = triangle_tree(vertices, agreeing, resolution, box)
     sides = surface_sides(tree, resolution, PLACES)
-    doubts = sum(over_tiles(resolution, threads, lambda tile: tile.doubts(tree)))
+    anchors = grid_lattice(resolution).anchors(tree, threads)
+    doubts = sum(over_tiles(resolution, threads, lambda tile: tile.doubts(tree, anchors)))
     open_edges, doubled = face_shares(vertices, faces)
     flipped = flipped_share(vertices, faces)
     return SdfReport(open_edges, flipped, doubled, turned, doubts / resolution**3, sides.has_inside)

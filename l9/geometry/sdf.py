@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from l9.errors import UsageError
 from l9.geometry.grid import Box, voxel_size
+from l9.geometry.lattice import grid_lattice
 from l9.geometry.mesh import check_faces
 from l9.geometry.orientation import agreeing_faces
 from l9.geometry.sign import INSIDE, Sign, parity_grid, resolved_sign
@@ -73,11 +74,14 @@ def measured_grid(
     scale, tree = _prepared(vertices, faces, resolution, box, sign, band, threads)
     taken, facing = resolved_sign(tree, sign, resolution)
     values = np.empty((resolution,) * 3, dtype=np.float32)
+    lattice = grid_lattice(resolution)
+    nodes = lattice.nodes(tree, threads)
+    anchors = lattice.anchors(tree, threads) if taken == "winding" else None
 
     def fill(tile: Tile) -> int:
-        if taken == "winding":
-            return tile.put_signed_distance(values, scale, tree, band, facing)
-        np.multiply(tile.distance(tree, band), scale, out=values[tile.place])
+        if anchors is not None:
+            return tile.put_signed_distance(values, scale, tree, band, facing, nodes, anchors)
+        np.multiply(tile.distance(tree, band, nodes), scale, out=values[tile.place])
         return 0
 
     doubts = sum(over_tiles(resolution, threads, fill))
@@ -193,8 +197,10 @@ def inside_grid(
     if taken == "none":
         return inside
 
+    anchors = grid_lattice(resolution).anchors(tree, threads)
+
     def fill(tile: Tile) -> None:
-        inside[tile.place] = facing * tile.winding(tree) > INSIDE
+        inside[tile.place] = facing * tile.winding(tree, anchors) > INSIDE
 
     over_tiles(resolution, threads, fill)
     return inside

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
+from l9.geometry.lattice import STRIDE, Lattice, Nodes, Size
 from l9.geometry.tree import Tree
 
 Result = TypeVar("Result")
@@ -22,8 +23,8 @@ class Tile:
     first  its first voxel; shape  its voxels a side, fewer at the grid's end; resolution  of the grid
     """
 
-    first: tuple[int, int, int]
-    shape: tuple[int, int, int]
+    first: Size
+    shape: Size
     resolution: int
 
     @property
@@ -37,45 +38,78 @@ class Tile:
         """Centre of its first voxel, float64, voxels from the middle of the grid."""
         return np.array(self.first, np.float64) - (self.resolution - 1) / 2
 
-    def distance(self, tree: Tree, band: int | float) -> Float32[ndarray, "a b c"]:
-        """Unsigned distance of every voxel centre, in voxels: exact up to `band`, within 1 % beyond."""
+    @property
+    def lattice(self) -> Lattice:
+        """Its own part of a grid's lattice."""
+        a, b, c = (-(-count // STRIDE) + 1 for count in self.shape)
+        return Lattice(self.first, (a, b, c), self.resolution)
+
+    def distance(self, tree: Tree, band: int | float, nodes: Nodes | None = None) -> Float32[ndarray, "a b c"]:
+        """Unsigned distance of every voxel centre, in voxels: exact up to `band`, within 1 % beyond.
+
+        nodes  of the whole grid's lattice; without them those of the tile are looked for
+        """
         from l9.geometry._cell_kernels import TILE
 
-        return self._cut(self._distance(tree, band), TILE)
+        return self._cut(self._distance(tree, band, nodes), TILE)
 
-    def put_signed_distance(self, values: Float32[ndarray, "r r r"], scale: float, tree: Tree, band: int | float, facing: int) -> int:
+    def put_signed_distance(
+        self,
+        values: Float32[ndarray, "r r r"],
+        scale: float,
+        tree: Tree,
+        band: int | float,
+        facing: int,
+        nodes: Nodes,
+        anchors: Float32[ndarray, "i j k"],
+    ) -> int:
         """Put the same, times `scale` and negative where facing * w > 0.5, into a grid; how many signs are in doubt."""
         from l9.geometry._sign_kernels import place_signed
 
-        field, turns = self._distance(tree, band), self._winding(tree)
+        field, turns = self._distance(tree, band, nodes), self._winding(tree, anchors)
         return place_signed(values, self.first, self.shape, field, turns, np.float32(facing), np.float32(scale))
 
-    def winding(self, tree: Tree) -> Float32[ndarray, "a b c"]:
-        """Winding number of every voxel centre, carried along grid lines; of the first for all, where all mean the same."""
+    def winding(self, tree: Tree, anchors: Float32[ndarray, "i j k"] | None = None) -> Float32[ndarray, "a b c"]:
+        """Winding number of every voxel centre, carried along grid lines; of the first for all, where all mean the same.
+
+        anchors  of the whole grid's lattice; without them those of the tile are summed
+        """
         from l9.geometry._sign_kernels import LINE
 
-        return self._cut(self._winding(tree), LINE)
+        return self._cut(self._winding(tree, anchors), LINE)
 
-    def doubts(self, tree: Tree) -> int:
+    def doubts(self, tree: Tree, anchors: Float32[ndarray, "i j k"]) -> int:
         """How many voxels have a winding number that leaves their sign in doubt."""
         from l9.geometry._sign_kernels import doubtful
 
-        return doubtful(self._winding(tree), self.shape)
+        return doubtful(self._winding(tree, anchors), self.shape)
 
-    def _distance(self, tree: Tree, band: int | float) -> ndarray:
+    def _distance(self, tree: Tree, band: int | float, nodes: Nodes | None) -> ndarray:
         """Flat, of a whole tile."""
         from l9.geometry._cell_kernels import TILE
         from l9.geometry._lattice_kernels import tile_distance
 
+        own = self.lattice.nodes(tree) if nodes is None else nodes.part(self._first_node, self.lattice.size)
+        origin = self.origin.astype(np.float32)
+        places = (own.places - np.array([*origin, 0], np.float32)).reshape(-1)
         field = np.empty(TILE**3, np.float32)
-        tile_distance(field, self.origin.astype(np.float32), self.shape, float(band), tree.frames, tree.boxes, tree.first)
+        tile_distance(field, origin, self.shape, float(band), places, own.numbers.reshape(-1), tree.frames, tree.boxes, tree.first)
         return field
 
-    def _winding(self, tree: Tree) -> ndarray:
+    def _winding(self, tree: Tree, anchors: ndarray | None) -> ndarray:
         """Flat, of a whole tile and the first voxels of the next."""
         from l9.geometry._sign_kernels import tile_winding
 
-        return tile_winding(self.origin, tree.triangles, tree.boxes, tree.corners, tree.faces, tree.moments, tree.first)
+        (i, j, k), (a, b, c) = self._first_node, self.lattice.size
+        own = self.lattice.anchors(tree) if anchors is None else anchors[i : i + a, j : j + b, k : k + c]
+        of_tree = tree.triangles, tree.boxes, tree.corners, tree.faces, tree.moments, tree.first
+        return tile_winding(self.origin, self.shape, own.reshape(-1), *of_tree)
+
+    @property
+    def _first_node(self) -> Size:
+        """Which point of the grid's lattice lies in its first voxel."""
+        x, y, z = self.first
+        return x // STRIDE, y // STRIDE, z // STRIDE
 
     def _cut(self, flat: ndarray, side: int) -> ndarray:
         """Of values flat in a cube of `side`, those of the voxels that the grid has, as [x, y, z]."""
@@ -102,6 +136,6 @@ def over_tiles(resolution: int, threads: int, work: Callable[[Tile], Result]) ->
         return list(pool.map(work, tiles))
 
 
-def _shape(first: tuple[int, int, int], resolution: int, side: int) -> tuple[int, int, int]:
+def _shape(first: Size, resolution: int, side: int) -> Size:
     x, y, z = (min(side, resolution - start) for start in first)
     return x, y, z

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int, Int64
+from jaxtyping import Float, Float32, Float64, Int, Int32, Int64
 from numpy import ndarray
 
 from l9.errors import RefusedObject
@@ -49,9 +49,13 @@ class Tree:
 
     def nearest(self, points: Float32[ndarray, "n 3"]) -> Float32[ndarray, "n"]:
         """Distance (voxels) from each point to the nearest triangle, exact; fastest where neighbours in space are so in order."""
-        from l9.geometry._tree_kernels import nearest_distances
+        return np.sqrt(self.nearest_places(points)[0][:, 3])
 
-        return nearest_distances(points, self.frames, self.boxes, self.first)
+    def nearest_places(self, points: Float32[ndarray, "n 3"]) -> tuple[Float32[ndarray, "n 4"], Int32[ndarray, "n"]]:
+        """The nearest point of the surface to each and its squared distance, voxels; the number of its triangle."""
+        from l9.geometry._tree_kernels import nearest_places
+
+        return nearest_places(points, self.frames, self.boxes, self.first)
 
     def winding(self, points: Float32[ndarray, "n 3"]) -> Float32[ndarray, "n"]:
         """Generalised winding number at each point, within 0.02; positive inside where faces are counter-clockwise from outside.

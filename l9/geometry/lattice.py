@@ -1,0 +1,86 @@
+"""A few points of a grid that all others lean on, STRIDE voxels apart: what is nearest to them, and their winding numbers.
+
+Neighbouring tiles share those between them, so that they are looked at once for the whole grid.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float32, Int32, Int64
+from numpy import ndarray
+
+from l9.geometry.tree import Tree
+
+STRIDE = 8  # voxels from one to the next; `l9.geometry._lattice_kernels` and `_sign_kernels` know their cells by it
+CHUNKS = 4  # parts that each thread gets, so that none waits long for another
+Size = tuple[int, int, int]
+"""Voxels or points along x, y, z."""
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """What is nearest to each point of a lattice.
+
+    places   float32 [i, j, k, 4]: the nearest point of the surface, voxels from the middle of the grid, and its squared distance
+    numbers  int32 [i, j, k]: its triangle's, in the tree
+    """
+
+    places: Float32[ndarray, "i j k 4"]
+    numbers: Int32[ndarray, "i j k"]
+
+    def part(self, first: Size, size: Size) -> "Nodes":
+        """Those of a lattice within this one."""
+        within = tuple(slice(start, start + count) for start, count in zip(first, size, strict=True))
+        return Nodes(self.places[within], self.numbers[within])
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Where the points lie: the first at voxel `first`, `size` of them along x, y and z; resolution of the grid."""
+
+    first: Size
+    size: Size
+    resolution: int
+
+    def nodes(self, tree: Tree, threads: int = 1) -> Nodes:
+        """What is nearest to each."""
+        places, numbers = self._looked_at(tree.nearest_places, threads)
+        return Nodes(places.reshape(*self.size, 4), numbers.reshape(self.size))
+
+    def anchors(self, tree: Tree, threads: int = 1) -> Float32[ndarray, "i j k"]:
+        """The winding number of each."""
+        (turns,) = self._looked_at(lambda points: (tree.winding(points),), threads)
+        return turns.reshape(self.size)
+
+    def _looked_at(self, look: Callable[[ndarray], tuple[ndarray, ...]], threads: int) -> tuple[ndarray, ...]:
+        """What `look` gives for the points (float32 (n, 3), voxels from the middle of the grid), in the lattice's order."""
+        order, places = along_curve(self.size)
+        points = (places * STRIDE + self.first - (self.resolution - 1) / 2).astype(np.float32)
+        if threads == 1:
+            found = look(points)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                parts = pool.map(look, np.array_split(points, CHUNKS * threads))
+                found = tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+        in_order = tuple(np.empty_like(values) for values in found)
+        for values, ordered in zip(found, in_order, strict=True):
+            ordered[order] = values
+        return in_order
+
+
+def grid_lattice(resolution: int) -> Lattice:
+    """That of a whole grid: its last points lie in its last voxels or just beyond."""
+    return Lattice((0, 0, 0), (-(-resolution // STRIDE) + 1,) * 3, resolution)
+
+
+@lru_cache(maxsize=4)
+def along_curve(size: Size) -> tuple[Int64[ndarray, "n"], Int64[ndarray, "n 3"]]:
+    """A lattice's points along a Morton curve, so that those that are looked at together lie together: flat numbers, and places."""
+    places = np.indices(size).reshape(3, -1)
+    bits = range(max(size).bit_length())
+    along = sum((places[axis] >> bit & 1) << (3 * bit + 2 - axis) for axis in range(3) for bit in bits)
+    order = np.argsort(along, kind="stable")
+    return order, np.ascontiguousarray(places[:, order].T)
