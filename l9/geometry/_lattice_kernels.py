@@ -22,7 +22,7 @@ ALL = np.float32(1)
 
 @scalar
 def _search_nodes(packet: ndarray, start: int, origin: ndarray, tree: Parts, work: Parts, nodes: ndarray, numbers: ndarray) -> None:
-    """Search for all lanes, from what they hold, and note what each node found; `nodes`, `numbers` as in `tile_distance`."""
+    """Search for all lanes, from what they hold, and note what each node found; `nodes`, `numbers` as of `_own_nodes`."""
     frames, boxes, first = tree
     find_nearest(packet, ALL, np.float32(0), frames, boxes, first, work)
     for lane in range(min(LANES, len(numbers) - start)):
@@ -60,13 +60,27 @@ def _fill_far(
 
 
 @scalar
+def _own_nodes(places: ndarray, numbers: ndarray, node: Size, size: Size, origin: ndarray) -> tuple[ndarray, ndarray]:
+    """Of a lattice, the `size` nodes from `node` on, flat: nearest points from the tile's first voxel and squared distances; triangles."""
+    count = size[0] * size[1] * size[2]
+    own, near = np.empty(4 * count, np.float32), np.empty(count, np.int32)
+    for n in range(count):
+        i, j, k = node[0] + n // (size[1] * size[2]), node[1] + n // size[2] % size[1], node[2] + n % size[2]
+        for axis in range(3):
+            own[4 * n + axis] = places[i, j, k, axis] - origin[axis]
+        own[4 * n + 3], near[n] = places[i, j, k, 3], numbers[i, j, k]
+    return own, near
+
+
+@scalar
 def tile_distance(
     field: ndarray,
     origin: ndarray,
     shape: Size,
     band: float,
-    nodes: ndarray,
+    places: ndarray,
     numbers: ndarray,
+    node: Size,
     frames: ndarray,
     boxes: ndarray,
     first: ndarray,
@@ -76,14 +90,13 @@ def tile_distance(
     origin   float32 (3): centre of its first voxel, voxels from the middle of the grid
     shape    voxels a side of it that are wanted; the others of `field` are left as they are, or not
     band     voxels: up to this distance every one is exact (float32), beyond it within 1 %
-    nodes    float32 flat, 4 for each point COARSE apart from the first voxel to the last or just beyond: the nearest point of the surface,
-             from the first voxel, and its squared distance
-    numbers  int32 flat: the triangle it is on
+    places, numbers  of `l9.geometry.lattice.Nodes`; node: which of them lies in the tile's first voxel
     """
     tree, work = (frames, boxes, first), sieve_scratch(len(frames))
     cell_work = np.zeros((8, 4), np.float32), np.empty(64, np.float32)
     cells = (shape[0] + COARSE - 1) // COARSE, (shape[1] + COARSE - 1) // COARSE, (shape[2] + COARSE - 1) // COARSE
     size = (cells[0] + 1, cells[1] + 1, cells[2] + 1)
+    nodes, own_numbers = _own_nodes(places, numbers, node, size, origin)
     points, near = np.empty((8, 3), np.float32), np.empty(8, np.int64)
     for i in range(cells[0]):
         for j in range(cells[1]):
@@ -94,7 +107,7 @@ def tile_distance(
                     continue
                 for n in range(8):
                     place = ((i + (n >> 2 & 1)) * size[1] + j + (n >> 1 & 1)) * size[2] + k + (n & 1)
-                    points[n], near[n] = nodes[4 * place : 4 * place + 3], numbers[place]
+                    points[n], near[n] = nodes[4 * place : 4 * place + 3], own_numbers[place]
                 if least > FAR_CELL:
                     _fill_far(field, at, origin, shape, band, near, tree, cell_work, work)
                 else:

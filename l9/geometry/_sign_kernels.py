@@ -16,7 +16,7 @@ from l9.geometry._kernels import side_of
 from l9.geometry._tree_kernels import BOX, WIDE, tree_scratch
 from l9.geometry._triangle_kernels import Parts, lanes, scalar
 from l9.geometry._winding_kernels import winding_numbers
-from l9.geometry.lattice import STRIDE, Size
+from l9.geometry.lattice import STRIDE, Size, along_curve
 from l9.geometry.sign import DOUBTFUL, INSIDE
 
 ANCHORS = STRIDE  # voxels between anchors
@@ -28,6 +28,8 @@ LINE = TILE + 1  # points of a line: the tile's voxels and the first of the next
 HALF, QUARTER, THREE_QUARTERS = np.float32(INSIDE), np.float32(DOUBTFUL[0]), np.float32(DOUBTFUL[1])
 BLOCK = 4  # points a side of the blocks in which w is summed, so that packets are compact
 BLOCKS = (LINE + BLOCK - 1) // BLOCK
+ROOM = 1024  # points that are summed at once, and a block's more
+PLACES, BLOCK_PLACES = along_curve((BLOCK,) * 3)[1], along_curve((BLOCKS,) * 3)[1]  # of points in a block, of blocks
 
 
 @scalar
@@ -149,29 +151,38 @@ def _carry(turns: ndarray, known: ndarray, counts: ndarray, start: int, step: in
 
 
 @scalar
+def _take_asked(asked: Parts, block: Size, origin: ndarray, points: ndarray, places: ndarray, count: int) -> int:
+    """Append the points of a block that are asked, and clear that; how many there are then."""
+    flags, blocks = asked
+    number = (block[0] * BLOCKS + block[1]) * BLOCKS + block[2]
+    if blocks[number] == 0:
+        return count
+    blocks[number] = 0
+    for m in range(BLOCK**3):
+        a, b, c = BLOCK * block[0] + PLACES[m, 0], BLOCK * block[1] + PLACES[m, 1], BLOCK * block[2] + PLACES[m, 2]
+        place = (a * LINE + b) * LINE + c
+        if a < LINE and b < LINE and c < LINE and flags[place]:
+            points[count, 0], points[count, 1], points[count, 2] = origin[0] + a, origin[1] + b, origin[2] + c
+            places[count] = place
+            flags[place] = 0
+            count += 1
+    return count
+
+
+@scalar
 def _sum_asked(turns: ndarray, known: ndarray, asked: Parts, origin: ndarray, work: Parts, tree: Parts) -> None:
-    """Sum w where `asked`, block by block, and clear that."""
+    """Sum w where `asked`, block by block along a Morton curve, and clear that."""
     corners, faces, moments, first = tree
     points, places, sums = work
-    flags, blocks = asked
     count = 0
-    for block in range(BLOCKS**3):
-        if blocks[block] == 0:
-            continue
-        blocks[block] = 0
-        i, j, k = block // (BLOCKS * BLOCKS) * BLOCK, block // BLOCKS % BLOCKS * BLOCK, block % BLOCKS * BLOCK
-        for a in range(i, min(i + BLOCK, LINE)):
-            for b in range(j, min(j + BLOCK, LINE)):
-                for c in range(k, min(k + BLOCK, LINE)):
-                    place = (a * LINE + b) * LINE + c
-                    if flags[place]:
-                        points[count, 0], points[count, 1], points[count, 2] = origin[0] + a, origin[1] + b, origin[2] + c
-                        places[count] = place
-                        flags[place] = 0
-                        count += 1
-    winding_numbers(points, count, corners, faces, moments, first, sums)
-    for n in range(count):
-        turns[places[n]], known[places[n]] = sums[n], 1
+    for n in range(BLOCKS**3):
+        block = (BLOCK_PLACES[n, 0], BLOCK_PLACES[n, 1], BLOCK_PLACES[n, 2])
+        count = _take_asked(asked, block, origin, points, places, count)
+        if count > ROOM or n == BLOCKS**3 - 1:
+            winding_numbers(points, count, corners, faces, moments, first, sums)
+            for m in range(count):
+                turns[places[m]], known[places[m]] = sums[m], 1
+            count = 0
 
 
 @scalar
@@ -201,8 +212,8 @@ def _carry_axis(
 @scalar
 def _alike(anchors: ndarray) -> bool:
     """Whether w runs evenly between all anchors of a tile without surface and means the same at each, as far as they tell."""
-    low = high = anchors[0]
-    for w in anchors:
+    low = high = anchors[0, 0, 0]
+    for w in anchors.flat:
         low, high = min(low, w), max(high, w)
     spread = high - low
     for edge in (-DOUBTFUL[1], -DOUBTFUL[0], DOUBTFUL[0], DOUBTFUL[1]):
@@ -213,10 +224,18 @@ def _alike(anchors: ndarray) -> bool:
 
 
 @scalar
+def _own_anchors(lattice: ndarray, node: Size, extent: Size) -> ndarray:
+    """Of a lattice, the anchors from `node` on that lie in the next `extent` voxels or just beyond."""
+    i, j, k = node[0] + extent[0] // ANCHORS, node[1] + extent[1] // ANCHORS, node[2] + extent[2] // ANCHORS
+    return lattice[node[0] : i + 1, node[1] : j + 1, node[2] : k + 1]
+
+
+@scalar
 def tile_winding(
     origin: ndarray,
     shape: Size,
-    anchors: ndarray,
+    lattice: ndarray,
+    node: Size,
     triangles: ndarray,
     boxes: ndarray,
     corners: ndarray,
@@ -230,25 +249,26 @@ def tile_winding(
     SMOOTH at most.
 
     origin     float64 (3): centre of its first voxel, voxels from the middle of the grid
-    anchors    float32 flat: w of the points ANCHORS apart from the first voxel to the last wanted or just beyond
+    lattice    float32 [i, j, k]: w of points ANCHORS apart; node: which of them lies in the tile's first voxel
     triangles  float64 (n, 3, 3), and the same as float32 (n, 9) `corners`, in the tree's order
     """
     turns, known = np.zeros(LINE**3, np.float32), np.zeros(LINE**3, np.uint8)
+    extent = _extent(shape[0]), _extent(shape[1]), _extent(shape[2])
+    anchors = _own_anchors(lattice, node, extent)
     found = np.empty(len(triangles), np.int64)
     near = found[: _triangles_of(boxes, first, origin, tree_scratch()[0], found)]
     if len(near) == 0 and _alike(anchors):
-        turns[:] = anchors[0]
+        turns[:] = anchors[0, 0, 0]
         return turns
     asked = (np.zeros(LINE**3, np.uint8), np.zeros(BLOCKS**3, np.uint8))
-    work = (np.empty((LINE**3, 3), np.float32), np.empty(LINE**3, np.int64), np.empty(LINE**3, np.float32))
+    room = ROOM + BLOCK**3
+    work = (np.empty((room, 3), np.float32), np.empty(room, np.int64), np.empty(room, np.float32))
     tree = (corners, faces, moments, first)
-    extent = _extent(shape[0]), _extent(shape[1]), _extent(shape[2])
-    number = 0
-    for i in range(0, extent[0] + 1, ANCHORS):
-        for j in range(0, extent[1] + 1, ANCHORS):
-            for k in range(0, extent[2] + 1, ANCHORS):
-                turns[(i * LINE + j) * LINE + k], known[(i * LINE + j) * LINE + k] = anchors[number], 1
-                number += 1
+    for i in range(anchors.shape[0]):
+        for j in range(anchors.shape[1]):
+            for k in range(anchors.shape[2]):
+                place = ANCHORS * ((i * LINE + j) * LINE + k)
+                turns[place], known[place] = anchors[i, j, k], 1
     for a in range(3):  # along x between anchors, along y from there, along z to all
         steps = (ANCHORS, ANCHORS) if a == 0 else (ANCHORS, 1) if a == 1 else (1, 1)
         counts = _count_crossings(triangles, near, origin, a, steps)

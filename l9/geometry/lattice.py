@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float32, Int32, Int64
+from jaxtyping import Float32, Int32
 from numpy import ndarray
 
 from l9.geometry.tree import Tree
@@ -30,11 +30,6 @@ class Nodes:
 
     places: Float32[ndarray, "i j k 4"]
     numbers: Int32[ndarray, "i j k"]
-
-    def part(self, first: Size, size: Size) -> "Nodes":
-        """Those of a lattice within this one."""
-        within = tuple(slice(start, start + count) for start, count in zip(first, size, strict=True))
-        return Nodes(self.places[within], self.numbers[within])
 
 
 @dataclass(frozen=True)
@@ -57,13 +52,16 @@ class Lattice:
 
     def _looked_at(self, look: Callable[[ndarray], tuple[ndarray, ...]], threads: int) -> tuple[ndarray, ...]:
         """What `look` gives for the points (float32 (n, 3), voxels from the middle of the grid), in the lattice's order."""
+        from l9.geometry._triangle_kernels import LANES
+
         order, places = along_curve(self.size)
         points = (places * STRIDE + self.first - (self.resolution - 1) / 2).astype(np.float32)
         if threads == 1:
             found = look(points)
-        else:
+        else:  # cut between packets, so that each point is looked at in the same company as by one thread
+            step = LANES * -(-len(points) // (LANES * CHUNKS * threads))
             with ThreadPoolExecutor(threads) as pool:
-                parts = pool.map(look, np.array_split(points, CHUNKS * threads))
+                parts = pool.map(look, [points[start : start + step] for start in range(0, len(points), step)])
                 found = tuple(np.concatenate(part) for part in zip(*parts, strict=True))
         in_order = tuple(np.empty_like(values) for values in found)
         for values, ordered in zip(found, in_order, strict=True):
@@ -77,10 +75,12 @@ def grid_lattice(resolution: int) -> Lattice:
 
 
 @lru_cache(maxsize=4)
-def along_curve(size: Size) -> tuple[Int64[ndarray, "n"], Int64[ndarray, "n 3"]]:
+def along_curve(size: Size) -> tuple[Int32[ndarray, "n"], Int32[ndarray, "n 3"]]:
     """A lattice's points along a Morton curve, so that those that are looked at together lie together: flat numbers, and places."""
-    places = np.indices(size).reshape(3, -1)
+    places = np.indices(size, dtype=np.int32).reshape(3, -1)
     bits = range(max(size).bit_length())
-    along = sum((places[axis] >> bit & 1) << (3 * bit + 2 - axis) for axis in range(3) for bit in bits)
-    order = np.argsort(along, kind="stable")
-    return order, np.ascontiguousarray(places[:, order].T)
+    along = sum((places[axis].astype(np.int64) >> bit & 1) << (3 * bit + 2 - axis) for axis in range(3) for bit in bits)
+    order = np.argsort(along, kind="stable").astype(np.int32)
+    in_order = np.ascontiguousarray(places[:, order].T)
+    order.flags.writeable = in_order.flags.writeable = False  # every caller gets the same two
+    return order, in_order

@@ -73,10 +73,10 @@ def measured_grid(
     """`sdf_grid`, with the sign that was taken and the share of voxels for which it is in doubt."""
     scale, tree = _prepared(vertices, faces, resolution, box, sign, band, threads)
     taken, facing = resolved_sign(tree, sign, resolution)
-    values = np.empty((resolution,) * 3, dtype=np.float32)
     lattice = grid_lattice(resolution)
     nodes = lattice.nodes(tree, threads)
     anchors = lattice.anchors(tree, threads) if taken == "winding" else None
+    values = np.empty((resolution,) * 3, dtype=np.float32)
 
     def fill(tile: Tile) -> int:
         if anchors is not None:

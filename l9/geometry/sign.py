@@ -20,7 +20,8 @@ from l9.geometry.tree import Tree
 Sign = Literal["auto", "winding", "parity", "none"]
 INSIDE = 0.5  # w above this is inside: halfway between what a closed surface gives outside and inside
 DOUBTFUL = (0.25, 0.75)  # |w| between these is nearer to a half than to what a closed surface gives
-LOOKED_AT = 128  # places of the surface that decide whether there is an inside
+GLANCED_AT = 32  # places of the surface that decide whether there is an inside where most of them say the same,
+LOOKED_AT = 128  # and where they do not
 LEAST_SHARE = 0.02  # of them that part an inside from an outside, for a mesh to have one
 STEP = 3e-5  # of the box: how far before and behind the surface w is looked at; thinner walls are sheets
 
@@ -33,11 +34,21 @@ class SurfaceSides:
     behind: Float32[ndarray, "n"]
 
     @property
+    def _either_way(self) -> tuple[int, int]:
+        """How many places have their inside behind them, and how many before."""
+        before, behind = np.abs(self.before) > INSIDE, np.abs(self.behind) > INSIDE
+        return int((behind & ~before).sum()), int((before & ~behind).sum())
+
+    @property
     def facing(self) -> int:
         """1, or -1 for a mesh that is inside out: most places with an inside show their backs to the outside."""
-        parting = (np.abs(self.before) > INSIDE) != (np.abs(self.behind) > INSIDE)
-        turned = parting & (np.abs(self.before) > INSIDE)
-        return -1 if 2 * turned.sum() > parting.sum() else 1
+        usual, turned = self._either_way
+        return -1 if turned > usual else 1
+
+    @property
+    def settled(self) -> bool:
+        """Whether more places would say the same: half of them have an inside on one side, and seven eighths of those on the same."""
+        return 8 * max(self._either_way) >= 7 * sum(self._either_way) and 2 * sum(self._either_way) >= len(self.before)
 
     @property
     def parting(self) -> Bool[ndarray, "n"]:
@@ -50,7 +61,7 @@ class SurfaceSides:
         return bool(self.parting.mean() >= LEAST_SHARE)
 
 
-def surface_sides(tree: Tree, resolution: int, count: int = LOOKED_AT) -> SurfaceSides:
+def surface_sides(tree: Tree, resolution: int, count: int) -> SurfaceSides:
     """w just before and just behind `count` places of the surface; a mesh without area has w = 0 on both sides."""
     corners = tree.triangles.reshape(-1, 3)
     try:
@@ -71,7 +82,9 @@ def resolved_sign(tree: Tree, sign: Sign, resolution: int) -> tuple[Sign, int]:
     """
     if sign in ("parity", "none"):
         return sign, 1
-    sides = surface_sides(tree, resolution)
+    sides = surface_sides(tree, resolution, GLANCED_AT)
+    if not sides.settled:
+        sides = surface_sides(tree, resolution, LOOKED_AT)
     return ("winding" if sign == "winding" or sides.has_inside else "none"), sides.facing
 
 

@@ -38,12 +38,6 @@ class Tile:
         """Centre of its first voxel, float64, voxels from the middle of the grid."""
         return np.array(self.first, np.float64) - (self.resolution - 1) / 2
 
-    @property
-    def lattice(self) -> Lattice:
-        """Its own part of a grid's lattice."""
-        a, b, c = (-(-count // STRIDE) + 1 for count in self.shape)
-        return Lattice(self.first, (a, b, c), self.resolution)
-
     def distance(self, tree: Tree, band: int | float, nodes: Nodes | None = None) -> Float32[ndarray, "a b c"]:
         """Unsigned distance of every voxel centre, in voxels: exact up to `band`, within 1 % beyond.
 
@@ -89,27 +83,31 @@ class Tile:
         from l9.geometry._cell_kernels import TILE
         from l9.geometry._lattice_kernels import tile_distance
 
-        own = self.lattice.nodes(tree) if nodes is None else nodes.part(self._first_node, self.lattice.size)
-        origin = self.origin.astype(np.float32)
-        places = (own.places - np.array([*origin, 0], np.float32)).reshape(-1)
-        field = np.empty(TILE**3, np.float32)
-        tile_distance(field, origin, self.shape, float(band), places, own.numbers.reshape(-1), tree.frames, tree.boxes, tree.first)
+        own = self._own_lattice.nodes(tree) if nodes is None else nodes
+        field, of_tree = np.empty(TILE**3, np.float32), (tree.frames, tree.boxes, tree.first)
+        tile_distance(
+            field, self.origin.astype(np.float32), self.shape, float(band), own.places, own.numbers, self._node(nodes is None), *of_tree
+        )
         return field
 
     def _winding(self, tree: Tree, anchors: ndarray | None) -> ndarray:
         """Flat, of a whole tile and the first voxels of the next."""
         from l9.geometry._sign_kernels import tile_winding
 
-        (i, j, k), (a, b, c) = self._first_node, self.lattice.size
-        own = self.lattice.anchors(tree) if anchors is None else anchors[i : i + a, j : j + b, k : k + c]
+        own = self._own_lattice.anchors(tree) if anchors is None else anchors
         of_tree = tree.triangles, tree.boxes, tree.corners, tree.faces, tree.moments, tree.first
-        return tile_winding(self.origin, self.shape, own.reshape(-1), *of_tree)
+        return tile_winding(self.origin, self.shape, own, self._node(anchors is None), *of_tree)
 
     @property
-    def _first_node(self) -> Size:
-        """Which point of the grid's lattice lies in its first voxel."""
+    def _own_lattice(self) -> Lattice:
+        """Its own part of a grid's lattice."""
+        x, y, z = (-(-count // STRIDE) + 1 for count in self.shape)
+        return Lattice(self.first, (x, y, z), self.resolution)
+
+    def _node(self, own: bool) -> Size:
+        """Which point of its own lattice, or the grid's, lies in its first voxel."""
         x, y, z = self.first
-        return x // STRIDE, y // STRIDE, z // STRIDE
+        return (0, 0, 0) if own else (x // STRIDE, y // STRIDE, z // STRIDE)
 
     def _cut(self, flat: ndarray, side: int) -> ndarray:
         """Of values flat in a cube of `side`, those of the voxels that the grid has, as [x, y, z]."""

@@ -25,7 +25,7 @@ def _columns(resolution: int = 32, kind: Kind = "surface", rotations: int = 1) -
     return (Column("occupancy", "uint8", (rotations, resolution, resolution, resolution), unit="occupied", axes="rotation x y z"),)
 
 
-@yields(columns=_columns, version=3)
+@yields(columns=_columns, version=4)
 def occupancy(mesh: Mesh, resolution: int = 32, kind: Kind = "surface", rotations: int = 1) -> Iterator[Row]:
     """One row: 1 where a voxel of [-1, 1]^3 is occupied, else 0.
 

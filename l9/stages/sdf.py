@@ -36,7 +36,7 @@ def _columns(resolution: int = 64, sign: Sign = "auto", dtype: Precision = "floa
     )
 
 
-@yields(columns=_columns, version=4)
+@yields(columns=_columns, version=5)
 def sdf(mesh: Mesh, resolution: int = 64, sign: Sign = "auto", dtype: Precision = "float16", truncate: int | float = 0) -> Iterator[Row]:
     """One row: distance from each voxel centre of [-1, 1]^3 to the surface, negative inside, in units of that box.
 
@@ -63,7 +63,7 @@ def _point_columns(count: int = 16384, sign: PointSign = "auto", seed: int = 0) 
     )
 
 
-@yields(columns=_point_columns, version=2)
+@yields(columns=_point_columns, version=3)
 def sdf_points(mesh: Mesh, count: int = 16384, sign: PointSign = "auto", seed: int = 0) -> Iterator[Row]:
     """One row: `count` points, 5 % anywhere in [-1, 1]^3, the others about the surface, and their signed distances; one seed, one result.
 
