@@ -6,7 +6,7 @@ meshes   every 20th model of the card `furniture` by number of faces, every thir
          them (sdf_soups.py); solids with known inside, damaged (sdf_shapes.py)
 time     one row is one process on one core, every library told to use one thread; the contestants take turns on each mesh. Scene, tree and
          query points are made within the call. The median of 3 calls, one where a call takes 5 s; a ratio is that of two rows of a mesh.
-         128^3: the slowest peers on every fourth mesh; 256^3: l9, Open3D and Warp's fastest on every fourth mesh
+         128^3: the slowest peers on every fourth mesh; 256^3: l9 and Open3D, and on every fourth mesh Warp's fastest
 judged   distance by brute force in float64 at every voxel; inside by libigl's fast winding number > 0.5 on real meshes and soups, by
          formula on solids
 prints   a row as it ends, kept in rows.jsonl, so that the command goes on where it was stopped; a changed l9 or peer is measured again.
@@ -34,7 +34,8 @@ from l9.fingerprint import digest
 
 EVERY = 20  # of the models by number of faces
 FEWER = 4  # every fourth mesh where a peer is slow
-TIMED = ("l9", "l9, 2 threads", "Open3D", "warp normal")
+FINEST = ("l9", "l9, 2 threads", "Open3D")
+TIMED = (*FINEST, "warp normal")
 SLOW = ("warp winding", "libigl pseudonormal", "libigl FWN", "point-cloud-utils", "mesh2sdf", "pysdf")
 VARIANTS = ("l9 winding", "l9 parity")  # of the sign alone
 ACCURATE = 3  # meshes whose accuracy is looked at at 128^3 too
@@ -147,10 +148,12 @@ def finer(models: Sequence[Subject], names: Sequence[str]) -> Iterator[Job]:
     for resolution in (128, 256):
         for number, subject in enumerate(models):
             fourth = number % FEWER == 0
-            if fourth or resolution == 128:
-                wanted = (*TIMED, *SLOW) if fourth and resolution == 128 else TIMED
-                judged = resolution == 128 and subject in looked_at
-                yield from on_subjects([subject], [name for name in wanted if name in names], resolution, judged)
+            if resolution == 128:
+                wanted = (*TIMED, *SLOW) if fourth else TIMED
+            else:
+                wanted = TIMED if fourth else FINEST
+            judged = resolution == 128 and subject in looked_at
+            yield from on_subjects([subject], [name for name in wanted if name in names], resolution, judged)
 
 
 def jobs(part: str, folder: Path, models: Sequence[Subject], names: Sequence[str]) -> Iterator[Job]:
