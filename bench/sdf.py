@@ -147,11 +147,8 @@ def finer(models: Sequence[Subject], names: Sequence[str]) -> Iterator[Job]:
     looked_at = spread(models, ACCURATE)
     for resolution in (128, 256):
         for number, subject in enumerate(models):
-            fourth = number % FEWER == 0
-            if resolution == 128:
-                wanted = (*TIMED, *SLOW) if fourth else TIMED
-            else:
-                wanted = TIMED if fourth else FINEST
+            on_fourth, elsewhere = ((*TIMED, *SLOW), TIMED) if resolution == 128 else (TIMED, FINEST)
+            wanted = elsewhere if number % FEWER else on_fourth
             judged = resolution == 128 and subject in looked_at
             yield from on_subjects([subject], [name for name in wanted if name in names], resolution, judged)
 

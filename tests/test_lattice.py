@@ -1,5 +1,7 @@
 """Points that tiles share: each is looked at once, in company that does not depend on threads."""
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from l9.geometry.lattice import STRIDE, Lattice, along_curve, grid_lattice
 from l9.geometry.solids import SOLIDS
 from l9.geometry.tiles import over_tiles
 from l9.geometry.tree import triangle_tree
+from l9.geometry.workers import Workers
 
 SIZES = st.tuples(*[st.integers(1, 9)] * 3)
 
@@ -52,8 +55,9 @@ def test_nodes_and_anchors_are_what_the_tree_says_of_each_point(size, first):
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_threads_change_no_bit(threads):
     lattice, tree = grid_lattice(72), mug(72)
-    assert_array_equal(lattice.nodes(tree, threads).places, lattice.nodes(tree).places)
-    assert_array_equal(lattice.anchors(tree, threads), lattice.anchors(tree))
+    with Workers(threads) as workers:
+        assert_array_equal(lattice.nodes(tree, workers).places, lattice.nodes(tree).places)
+        assert_array_equal(lattice.anchors(tree, workers), lattice.anchors(tree))
 
 
 @pytest.mark.parametrize("resolution", [5, 32, 40, 70])
@@ -61,8 +65,15 @@ def test_tiles_say_the_same_with_the_grids_lattice_as_with_their_own(resolution)
     tree = mug(resolution)
     lattice = grid_lattice(resolution)
     nodes, anchors = lattice.nodes(tree), lattice.anchors(tree)
-    shared = over_tiles(resolution, 1, lambda tile: (tile.distance(tree, 3, nodes), tile.winding(tree, anchors)))
-    alone = over_tiles(resolution, 1, lambda tile: (tile.distance(tree, 3), tile.winding(tree)))
+    shared = over_tiles(resolution, lambda tile: (tile.distance(tree, 3, nodes), tile.winding(tree, anchors)))
+    alone = over_tiles(resolution, lambda tile: (tile.distance(tree, 3), tile.winding(tree)))
     for (distance, turns), (own_distance, own_turns) in zip(shared, alone, strict=True):
         assert_allclose(distance, own_distance, rtol=0.02, atol=1e-5)  # each within 1 % of the truth
         assert_array_equal(turns > 0.5, own_turns > 0.5)
+
+
+def test_what_fails_in_a_thread_is_raised_and_no_thread_stays():
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError), Workers(3) as workers:
+        workers.map(lambda part: 1 / part, [2, 1, 0])
+    assert threading.active_count() == before

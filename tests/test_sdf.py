@@ -368,7 +368,7 @@ def test_carrying_costs_little_of_what_the_winding_number_says(name, damage):
     damaged, sense = damage(*whole), -1 if damage is inverted else 1
     truth, winding = (winding_number(*mesh, grid_points(24).reshape(-1, 3)).reshape((24,) * 3) for mesh in (whole, damaged))
     summed = sense * winding > 0.5
-    found = sense * over_tiles(24, 1, lambda tile: tile.winding(triangle_tree(*damaged, 24)))[0] > 0.5
+    found = sense * over_tiles(24, lambda tile: tile.winding(triangle_tree(*damaged, 24)))[0] > 0.5
     assert (found != summed).mean() <= (0.007 if damage is flipped else 0.003)
     assert _agreement(found, truth > 0.5) >= _agreement(summed, truth > 0.5) - 0.06  # of a torus of 60 voxels, 4
 

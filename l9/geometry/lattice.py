@@ -4,7 +4,6 @@ Neighbouring tiles share those between them, so that they are looked at once for
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,9 +12,9 @@ from jaxtyping import Float32, Int32
 from numpy import ndarray
 
 from l9.geometry.tree import Tree
+from l9.geometry.workers import ALONE, Workers
 
 STRIDE = 8  # voxels from one to the next; `l9.geometry._lattice_kernels` and `_sign_kernels` know their cells by it
-CHUNKS = 4  # parts that each thread gets, so that none waits long for another
 Size = tuple[int, int, int]
 """Voxels or points along x, y, z."""
 
@@ -40,29 +39,28 @@ class Lattice:
     size: Size
     resolution: int
 
-    def nodes(self, tree: Tree, threads: int = 1) -> Nodes:
+    def nodes(self, tree: Tree, workers: Workers = ALONE) -> Nodes:
         """What is nearest to each."""
-        places, numbers = self._looked_at(tree.nearest_places, threads)
+        places, numbers = self._looked_at(tree.nearest_places, workers)
         return Nodes(places.reshape(*self.size, 4), numbers.reshape(self.size))
 
-    def anchors(self, tree: Tree, threads: int = 1) -> Float32[ndarray, "i j k"]:
+    def anchors(self, tree: Tree, workers: Workers = ALONE) -> Float32[ndarray, "i j k"]:
         """The winding number of each."""
-        (turns,) = self._looked_at(lambda points: (tree.winding(points),), threads)
+        (turns,) = self._looked_at(lambda points: (tree.winding(points),), workers)
         return turns.reshape(self.size)
 
-    def _looked_at(self, look: Callable[[ndarray], tuple[ndarray, ...]], threads: int) -> tuple[ndarray, ...]:
-        """What `look` gives for the points (float32 (n, 3), voxels from the middle of the grid), in the lattice's order."""
+    def _looked_at(self, look: Callable[[ndarray], tuple[ndarray, ...]], workers: Workers) -> tuple[ndarray, ...]:
+        """What `look` gives for the points (float32 (n, 3), voxels from the middle of the grid), in the lattice's order.
+
+        They are cut between packets, so that each is looked at in the same company however many threads there are.
+        """
         from l9.geometry._triangle_kernels import LANES
 
         order, places = along_curve(self.size)
         points = (places * STRIDE + self.first - (self.resolution - 1) / 2).astype(np.float32)
-        if threads == 1:
-            found = look(points)
-        else:  # cut between packets, so that each point is looked at in the same company as by one thread
-            step = LANES * -(-len(points) // (LANES * CHUNKS * threads))
-            with ThreadPoolExecutor(threads) as pool:
-                parts = pool.map(look, [points[start : start + step] for start in range(0, len(points), step)])
-                found = tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+        step = LANES * -(-len(points) // (LANES * workers.threads))
+        parts = workers.map(look, [points[start : start + step] for start in range(0, len(points), step)])
+        found = tuple(np.concatenate(part) for part in zip(*parts, strict=True))
         in_order = tuple(np.empty_like(values) for values in found)
         for values, ordered in zip(found, in_order, strict=True):
             ordered[order] = values

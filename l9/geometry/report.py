@@ -14,6 +14,7 @@ from l9.geometry.scene import raycasting_scene
 from l9.geometry.sign import surface_sides
 from l9.geometry.tiles import over_tiles
 from l9.geometry.tree import triangle_tree
+from l9.geometry.workers import Workers
 
 PLACES = 2048  # of the surface that a report looks at
 TILT = 0.7  # of the rays from the normal, as a share of it: three rays, so that one that grazes an edge is outvoted
@@ -80,8 +81,9 @@ def sdf_report(
     agreeing, turned = agreeing_faces(vertices, faces)
     tree = triangle_tree(vertices, agreeing, resolution, box)
     sides = surface_sides(tree, resolution, PLACES)
-    anchors = grid_lattice(resolution).anchors(tree, threads)
-    doubts = sum(over_tiles(resolution, threads, lambda tile: tile.doubts(tree, anchors)))
+    with Workers(threads) as workers:
+        anchors = grid_lattice(resolution).anchors(tree, workers)
+        doubts = sum(over_tiles(resolution, lambda tile: tile.doubts(tree, anchors), workers))
     open_edges, doubled = face_shares(vertices, faces)
     flipped = flipped_share(vertices, faces)
     return SdfReport(open_edges, flipped, doubled, turned, doubts / resolution**3, sides.has_inside)

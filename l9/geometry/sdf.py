@@ -18,6 +18,7 @@ from l9.geometry.orientation import agreeing_faces
 from l9.geometry.sign import INSIDE, Sign, parity_grid, resolved_sign
 from l9.geometry.tiles import Tile, over_tiles
 from l9.geometry.tree import Tree, triangle_tree
+from l9.geometry.workers import Workers
 
 SPREAD = 64  # voxels that scattered points and the mesh are taken to span: float32 then keeps 1e-6 of their extent
 
@@ -73,18 +74,19 @@ def measured_grid(
     """`sdf_grid`, with the sign that was taken and the share of voxels for which it is in doubt."""
     scale, tree = _prepared(vertices, faces, resolution, box, sign, band, threads)
     taken, facing = resolved_sign(tree, sign, resolution)
-    lattice = grid_lattice(resolution)
-    nodes = lattice.nodes(tree, threads)
-    anchors = lattice.anchors(tree, threads) if taken == "winding" else None
     values = np.empty((resolution,) * 3, dtype=np.float32)
+    lattice = grid_lattice(resolution)
+    with Workers(threads) as workers:
+        nodes = lattice.nodes(tree, workers)
+        anchors = lattice.anchors(tree, workers) if taken == "winding" else None
 
-    def fill(tile: Tile) -> int:
-        if anchors is not None:
-            return tile.put_signed_distance(values, scale, tree, band, facing, nodes, anchors)
-        np.multiply(tile.distance(tree, band, nodes), scale, out=values[tile.place])
-        return 0
+        def fill(tile: Tile) -> int:
+            if anchors is not None:
+                return tile.put_signed_distance(values, scale, tree, band, facing, nodes, anchors)
+            np.multiply(tile.distance(tree, band, nodes), scale, out=values[tile.place])
+            return 0
 
-    doubts = sum(over_tiles(resolution, threads, fill))
+        doubts = sum(over_tiles(resolution, fill, workers))
     if taken == "parity":
         np.negative(values, out=values, where=parity_grid(vertices, faces, resolution, box=box))
     return SdfGrid(values, taken, doubts / resolution**3)
@@ -121,7 +123,9 @@ def sdf_band(
         x, y, z = (axis + start for axis, start in zip(np.nonzero(within), tile.first, strict=True))
         return (x * resolution + y) * resolution + z, near
 
-    indices, values = (np.concatenate(part) for part in zip(*over_tiles(resolution, threads, select), strict=True))
+    with Workers(threads) as workers:
+        found = over_tiles(resolution, select, workers)
+    indices, values = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.argsort(indices, kind="stable")
     return indices[order], values[order]
 
@@ -197,12 +201,13 @@ def inside_grid(
     if taken == "none":
         return inside
 
-    anchors = grid_lattice(resolution).anchors(tree, threads)
+    with Workers(threads) as workers:
+        anchors = grid_lattice(resolution).anchors(tree, workers)
 
-    def fill(tile: Tile) -> None:
-        inside[tile.place] = facing * tile.winding(tree, anchors) > INSIDE
+        def fill(tile: Tile) -> None:
+            inside[tile.place] = facing * tile.winding(tree, anchors) > INSIDE
 
-    over_tiles(resolution, threads, fill)
+        over_tiles(resolution, fill, workers)
     return inside
 
 

@@ -1,7 +1,6 @@
 """A grid worked on tile by tile, so that memory stays flat and threads have something to share."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeVar
@@ -12,6 +11,7 @@ from numpy import ndarray
 
 from l9.geometry.lattice import STRIDE, Lattice, Nodes, Size
 from l9.geometry.tree import Tree
+from l9.geometry.workers import ALONE, Workers
 
 Result = TypeVar("Result")
 
@@ -122,16 +122,12 @@ class Tile:
         return bool(tree.nearest(centre)[0] > band + np.sqrt(3) * TILE / 2)
 
 
-def over_tiles(resolution: int, threads: int, work: Callable[[Tile], Result]) -> list[Result]:
+def over_tiles(resolution: int, work: Callable[[Tile], Result], workers: Workers = ALONE) -> list[Result]:
     """What `work` gives for each tile of a grid, in order."""
     from l9.geometry._cell_kernels import TILE
 
     starts = range(0, resolution, TILE)
-    tiles = [Tile(first, _shape(first, resolution, TILE), resolution) for first in product(starts, starts, starts)]
-    if threads == 1:
-        return [work(tile) for tile in tiles]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, tiles))
+    return workers.map(work, [Tile(first, _shape(first, resolution, TILE), resolution) for first in product(starts, starts, starts)])
 
 
 def _shape(first: Size, resolution: int, side: int) -> Size:
