@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from l9.geometry.lattice import STRIDE, Lattice, along_curve, grid_lattice
+from l9.geometry.sdf import sdf_grid
+from l9.geometry.sign import GLANCED_AT
 from l9.geometry.solids import SOLIDS
 from l9.geometry.tiles import over_tiles
-from l9.geometry.tree import triangle_tree
+from l9.geometry.tree import Tree, triangle_tree
 from l9.geometry.workers import Workers
 
 SIZES = st.tuples(*[st.integers(1, 9)] * 3)
@@ -58,6 +60,17 @@ def test_threads_change_no_bit(threads):
     with Workers(threads) as workers:
         assert_array_equal(lattice.nodes(tree, workers).places, lattice.nodes(tree).places)
         assert_array_equal(lattice.anchors(tree, workers), lattice.anchors(tree))
+
+
+def test_a_grid_looks_at_each_point_of_its_lattice_once(monkeypatch):
+    asked = []
+    nearest, winding = Tree.nearest_places, Tree.winding
+    monkeypatch.setattr(Tree, "nearest_places", lambda tree, points: asked.append(("near", len(points))) or nearest(tree, points))
+    monkeypatch.setattr(Tree, "winding", lambda tree, points: asked.append(("turns", len(points))) or winding(tree, points))
+    mesh = SOLIDS["mug"](np.random.default_rng(2))
+    sdf_grid(mesh.vertices, mesh.faces, 64, sign="winding")
+    places = [("turns", 2 * GLANCED_AT)]  # before and behind each
+    assert asked == [*places, ("near", 9**3), ("turns", 9**3)]
 
 
 @pytest.mark.parametrize("resolution", [5, 32, 40, 70])

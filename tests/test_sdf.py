@@ -31,12 +31,13 @@ from uncompiled import CASES, WAYS
 
 from l9.errors import RefusedObject, UsageError
 from l9.geometry import dense_grid, sdf_at, sdf_band, sdf_grid, sdf_report
-from l9.geometry.damage import cracked, two_sided, unwelded
+from l9.geometry.damage import cracked, joined, two_sided, unwelded
 from l9.geometry.grid import grid_centres
 from l9.geometry.sdf import inside_grid, measured_grid, truncated
+from l9.geometry.sign import GLANCED_AT, LOOKED_AT, SurfaceSides, resolved_sign
 from l9.geometry.solids import SOLIDS
 from l9.geometry.tiles import Tile, over_tiles
-from l9.geometry.tree import triangle_tree
+from l9.geometry.tree import Tree, triangle_tree
 
 EXACT = 1e-6  # of the box's side, which is 2: what the 3 voxels next to the surface may be off
 FAR = 0.01  # of the distance: what all others may be off
@@ -311,6 +312,10 @@ def test_what_makes_no_sense_is_refused_in_one_line():
         sdf_grid(vertices, faces[:0], 8)
     with pytest.raises(UsageError, match="threads is 0; expected 1 or more"):
         sdf_grid(vertices, faces, 8, threads=0)
+    with pytest.raises(UsageError, match="threads is 0; expected 1 or more"):
+        sdf_report(vertices, faces, 8, threads=0)
+    with pytest.raises(UsageError, match="threads is 0; expected 1 or more"):
+        inside_grid(vertices, faces, 8, sign="none", threads=0)
     with pytest.raises(UsageError, match="band is -1; expected 0 or more voxels"):
         sdf_grid(vertices, faces, 8, band=-1)
     with pytest.raises(UsageError, match="resolution is 0"):
@@ -452,3 +457,24 @@ def test_the_share_in_doubt_is_of_the_grid():
     found = measured_grid(vertices, np.array([[0, 1, 2], [0, 2, 3]]), 24, sign="winding")
     w = np.abs(winding_number(vertices, np.array([[0, 1, 2], [0, 2, 3]]), grid_points(24).reshape(-1, 3)))
     assert abs(found.doubt - ((w > 0.25) & (w < 0.75)).mean()) <= 0.03  # carried evenly where it only nears a half
+
+
+@pytest.mark.parametrize(
+    ("usual", "turned", "neither", "settled"),
+    [(32, 0, 0, True), (0, 32, 0, True), (14, 2, 16, True), (13, 3, 16, False), (15, 0, 17, False), (16, 16, 0, False), (0, 0, 32, False)],
+)
+def test_few_places_settle_which_way_a_mesh_faces_where_most_say_the_same(usual, turned, neither, settled):
+    before, behind = np.repeat(np.float32([[0, 1], [1, 0], [0, 0]]), (usual, turned, neither), axis=0).T
+    assert SurfaceSides(before, behind).settled == settled
+
+
+def test_a_mesh_that_few_places_do_not_settle_is_looked_at_in_more(monkeypatch):
+    """A box beside a sheet of two sides and four times its area: it has an inside, though most of its area parts none."""
+    vertices, faces = solid("box")
+    extent = vertices.max(axis=0) - vertices.min(axis=0)
+    small = (vertices - vertices.min(axis=0)) / extent * 0.6 - 0.3, faces
+    sheet = two_sided(np.array([[-1.0, -1, 0.5], [1, -1, 0.5], [1, 1, 0.5], [-1, 1, 0.5]]), np.array([[0, 1, 2], [0, 2, 3]]))
+    asked, winding = [], Tree.winding
+    monkeypatch.setattr(Tree, "winding", lambda tree, points: asked.append(len(points)) or winding(tree, points))
+    assert resolved_sign(triangle_tree(*joined(small, sheet), 32), "auto", 32) == ("winding", 1)
+    assert asked == [2 * GLANCED_AT, 2 * LOOKED_AT]

@@ -72,7 +72,7 @@ def measured_grid(
     threads: int = 1,
 ) -> SdfGrid:
     """`sdf_grid`, with the sign that was taken and the share of voxels for which it is in doubt."""
-    scale, tree = _prepared(vertices, faces, resolution, box, sign, band, threads)
+    scale, tree = _prepared(vertices, faces, resolution, box, sign, band)
     taken, facing = resolved_sign(tree, sign, resolution)
     values = np.empty((resolution,) * 3, dtype=np.float32)
     lattice = grid_lattice(resolution)
@@ -109,7 +109,7 @@ def sdf_band(
     """
     if sign == "parity":
         raise UsageError("sdf_band: sign is 'parity', which needs the whole grid; expected auto, winding or none")
-    scale, tree = _prepared(vertices, faces, resolution, box, sign, band, threads)
+    scale, tree = _prepared(vertices, faces, resolution, box, sign, band)
     taken, facing = resolved_sign(tree, sign, resolution)
 
     def select(tile: Tile) -> tuple[ndarray, ndarray]:
@@ -193,15 +193,14 @@ def inside_grid(
     threads: int = 1,
 ) -> Bool[ndarray, "r r r"]:
     """Whether each voxel centre is inside, indexed [x, y, z]: the sign of `sdf_grid` without its distance."""
-    _, tree = _prepared(vertices, faces, resolution, box, sign, 0, threads)
-    taken, facing = resolved_sign(tree, sign, resolution)
-    if taken == "parity":
-        return parity_grid(vertices, faces, resolution, box=box)
-    inside = np.zeros((resolution,) * 3, dtype=np.bool_)
-    if taken == "none":
-        return inside
-
     with Workers(threads) as workers:
+        _, tree = _prepared(vertices, faces, resolution, box, sign, 0)
+        taken, facing = resolved_sign(tree, sign, resolution)
+        if taken == "parity":
+            return parity_grid(vertices, faces, resolution, box=box)
+        inside = np.zeros((resolution,) * 3, dtype=np.bool_)
+        if taken == "none":
+            return inside
         anchors = grid_lattice(resolution).anchors(tree, workers)
 
         def fill(tile: Tile) -> None:
@@ -218,13 +217,10 @@ def _prepared(
     box: Box,
     sign: Sign,
     band: int | float,
-    threads: int,
 ) -> tuple[float, Tree]:
     """Side of a voxel, and the tree; UsageError for arguments that make no sense."""
     if not band >= 0:
         raise UsageError(f"band is {band}; expected 0 or more voxels")
-    if threads < 1:
-        raise UsageError(f"threads is {threads}; expected 1 or more")
     return voxel_size(resolution, box), triangle_tree(vertices, _faces_for(sign, vertices, faces), resolution, box)
 
 

@@ -5,14 +5,21 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeVar
 
+from l9.errors import UsageError
+
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
 class Workers:
-    """So many threads; of one, the caller's own. To be used as a context, at whose end they are gone."""
+    """So many threads; of one, the caller's own. To be used as a context, at whose end they are gone.
+
+    raises  UsageError for fewer than one
+    """
 
     def __init__(self, threads: int) -> None:
+        if threads < 1:
+            raise UsageError(f"threads is {threads}; expected 1 or more")
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
