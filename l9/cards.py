@@ -6,6 +6,7 @@ A card is found by name in `datasets/` of the working directory, then among the 
 import csv
 import dataclasses
 import difflib
+import json
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -106,8 +107,22 @@ def card_names() -> list[str]:
     return sorted(shipped("datasets", ".yaml"))
 
 
+_brought: dict[str, Card] = {}  # the cards that came with a resolved recipe, by the name it calls them
+
+
+def bring_cards(path: Path) -> None:
+    """Take the cards that stand in a resolved recipe's JSON (`cards`): for this process they go before all others."""
+    try:
+        cards = json.loads(path.read_text(encoding="utf-8")).get("cards", {})
+        _brought.update({name: card_from_plain(value, f"{path}: cards.{name}") for name, value in cards.items()})
+    except (OSError, ValueError, RecursionError, AttributeError) as error:
+        raise CardError(f"{path}: cards: cannot be read ({error}); expected what l9 show --json prints") from error
+
+
 def load_card(name: str) -> Card:
     """The card called `name`, or at that path; CardError names the field that is wrong."""
+    if name in _brought:
+        return _brought[name]
     path = Path(name) if name.endswith(".yaml") else shipped("datasets", ".yaml").get(name)
     if path is None:
         near = difflib.get_close_matches(name, card_names(), 3) or card_names()

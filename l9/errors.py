@@ -11,11 +11,13 @@ L9Error                  one line for the person at the terminal: what, what was
 ├── SandboxError         the child that reads foreign bytes broke a limit or died
 ├── FetchError           open data could not be brought
 ├── TrainingError        a training cannot go on (non-finite gradients, nothing copied by init, no samples)
-└── TrackingError        MLflow did not answer, or refused
+├── TrackingError        MLflow did not answer, or refused
+└── ClusterError         a cluster did not answer, refused, or lost what was sent to it
 """
 
 __all__ = [
     "CardError",
+    "ClusterError",
     "DataError",
     "FetchError",
     "L9Error",
@@ -94,3 +96,7 @@ class TrainingError(L9Error):
 
 class TrackingError(L9Error):
     """MLflow did not answer, or refused."""
+
+
+class ClusterError(L9Error):
+    """A cluster did not answer, refused, or lost what was sent to it."""

@@ -30,7 +30,9 @@ def prepare(pipeline: Pipeline, options: Options, say: Say) -> dict[str, Any]:
     seconds = round(time.monotonic() - start, 3)
     tracker = Tracker(options.home, options.tracking, say)
     tracker.catch_up()
-    tracker.log_prep(pipeline.name, pipeline.describe(), reports, seconds, made=any(one.counts.made for one in prepared))
+    machines = {one.name: one.counts.machines for one in prepared}
+    made = any(one.counts.made for one in prepared)
+    tracker.log_prep(pipeline.name, pipeline.describe(), reports, seconds, machines=machines, made=made)
     return {**first, "seconds": seconds, "recipe": pipeline.name, "sets": reports}
 
 
@@ -50,6 +52,7 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
     from l9.track import Tracker
 
     start = time.monotonic()
+    pipeline = placed(pipeline, options)
     prepared = prepare_sets(pipeline, options, say)
     jobs = make_jobs(pipeline, prepared, options)
     key = digest([pipeline.name, [one.manifest_digest for one in prepared], [job.key for job in jobs]])
@@ -81,6 +84,13 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
     }
     atomic_write(finished, json.dumps(report, indent=1).encode())
     return report
+
+
+def placed(pipeline: Pipeline, options: Options) -> Pipeline:
+    """The recipe as it runs at an address: a training of one process is one worker's, since a cluster's head computes nothing."""
+    if options.address is None or pipeline.train.workers != 0:
+        return pipeline
+    return dataclasses.replace(pipeline, train=dataclasses.replace(pipeline.train, workers=1))
 
 
 def _stored(path: Path) -> dict[str, Any]:

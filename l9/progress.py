@@ -1,9 +1,15 @@
-"""Progress for people: a bar with rate and time left on a terminal, a plain line now and then elsewhere. Always on stderr."""
+"""Progress for people: a bar with rate and time left on a terminal, a plain line now and then elsewhere. Always on stderr.
 
+In a job on a cluster also for whoever follows it from outside: `note` writes facts as JSON among the lines.
+"""
+
+import json
+import os
 import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 Say = Callable[[str], None]
 """Takes one line for the person who watches."""
@@ -14,6 +20,16 @@ PLAIN_SECONDS = 5.0  # between lines where stderr is no terminal
 def say(line: str) -> None:
     """One line on stderr."""
     print(line, file=sys.stderr, flush=True)
+
+
+NOTE = "l9-job "  # what a line with facts of a job starts with; JSON follows
+IN_A_JOB = "L9_JOB"  # set in the environment of what runs as a job
+
+
+def note(**facts: Any) -> None:
+    """One line of facts for whoever follows this job; nothing where this is no job."""
+    if os.environ.get(IN_A_JOB):
+        print(NOTE + json.dumps(facts), file=sys.stderr, flush=True)
 
 
 def quiet(line: str) -> None:
@@ -35,7 +51,7 @@ class Progress:
 
     def __init__(self, what: str, total: int, unit: str, *, to: Say = say) -> None:
         self.what, self.total, self.unit, self.to = what, total, unit, to
-        self.done, self.note = 0, ""
+        self.done, self.note, self._told = 0, "", -1
         self._start = self._last = time.monotonic()
         self._terminal = sys.stderr.isatty() and to is say
 
@@ -53,7 +69,8 @@ class Progress:
             self._show(end="\r")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._show(end="\n")
+        if self._terminal or self.done != self._told:
+            self._show(end="\n")
 
     def _show(self, end: str) -> None:
         seconds = max(time.monotonic() - self._start, 1e-9)
@@ -64,4 +81,5 @@ class Progress:
         if self._terminal:
             print(f"\x1b[2K{line}", end=end, file=sys.stderr, flush=True)
         else:
+            self._told = self.done
             self.to(line)

@@ -13,9 +13,14 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from l9.auth import MODE, TOKEN, find_token
 from l9.errors import UsageError
 
 LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for "find the outside address"
+TIMES = {
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",  # 60 s is too little for a laptop that imports torch twice
+    "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",  # a worker beyond a cut link; Ray waits ten minutes
+}
 OBJECT_STORE_BYTES = 256 << 20  # only small answers pass through it: shards and checkpoints go by the file system
 
 
@@ -57,12 +62,15 @@ def ray_session(address: str | None, *, cpus: int) -> Iterator[None]:
 
 
 def _environment(address: str | None) -> None:
-    """What Ray reads from the environment. A cluster's own token, from the environment or Ray's file, is left alone."""
+    """What Ray reads from the environment: the mode of authentication is always said, and an embedded session has a token of its own."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "300")  # 60 s is too little for a laptop that imports torch twice
-    if address is None and "RAY_AUTH_MODE" not in os.environ:
-        os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    for name, value in TIMES.items():
+        os.environ.setdefault(name, value)
+    if address is not None:
+        find_token()
+    elif MODE not in os.environ:
+        os.environ[MODE] = "token"
+        os.environ.setdefault(TOKEN, secrets.token_hex(32))
 
 
 def _join(address: str) -> None:

@@ -14,6 +14,7 @@ LEVELS = [
     {"prep", "evaluate"},
     {"train"},
     {"track", "session"},
+    {"auth"},
     {"tasks"},
     {"models", "data", "draw"},
     {"stages"},

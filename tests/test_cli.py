@@ -13,7 +13,8 @@ from l9.cli import app
 from l9.cli.words import counted_bytes
 
 VERBS = {
-    "": {"fetch", "data", "prep", "run", "eval", "predict", "runs", "quarantine", "store", "show", "ui"},
+    "": {"fetch", "data", "prep", "run", "eval", "predict", "runs", "quarantine", "store", "show", "ui"}
+    | {"submit", "status", "logs", "stop"},
     "data": {"list", "check", "show"},
     "runs": {"tag", "compare"},
     "store": {"list", "verify", "gc"},

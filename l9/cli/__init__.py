@@ -1,6 +1,6 @@
 """The command line: verbs only. Each verb imports what it needs when it is called, so that `l9 --help` is instant.
 
-words.py  options and printing that verbs share     data.py recipes.py runs.py stores.py  the verbs, by what they are about
+words.py  options and printing that verbs share     data.py recipes.py runs.py jobs.py stores.py  the verbs, by what they are about
 """
 
 import os
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from l9.cli import data, recipes, runs, stores
+from l9.cli import data, jobs, recipes, runs, stores
 from l9.errors import L9Error
 
 INTERRUPTED = 130  # what the parser makes of Ctrl-C
@@ -29,6 +29,10 @@ app.command()(recipes.run)
 app.command("eval")(runs.evaluate)
 app.command()(runs.predict)
 app.add_typer(runs.runs, name="runs")
+app.command()(jobs.submit)
+app.command()(jobs.status)
+app.command()(jobs.logs)
+app.command()(jobs.stop)
 app.command()(stores.quarantine)
 app.add_typer(stores.store, name="store")
 app.command()(recipes.show)

@@ -1,6 +1,7 @@
 """Verbs that take a recipe: `prep`, `run`, `show`."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,15 +27,14 @@ def prep(
     from l9.prep.sets import Options, estimate_sets
     from l9.progress import say
 
-    pipeline = _recipe(recipe, settings, card)
+    pipeline = resolved_pipeline(recipe, settings, card)
     options = Options(home=home.resolve(), root=root, address=address, workers=workers, rehash=rehash, tracking=tracking)
     if plan:
         for estimated in estimate_sets(pipeline, options, say):
             row(estimated, as_json, _estimate_line(estimated))
         return
     report = prepare(pipeline, options, say)
-    counts = f"{report['done']:,} of {report['planned']:,} done, {report['quarantined']} quarantined"
-    answer(report, as_json, "\n".join([f"{report['store']}: {counts}, {report['seconds']:.1f} s", *_number_lines(report["sets"])]))
+    answer(report, as_json, report_text(report))
 
 
 def run(
@@ -57,7 +57,7 @@ def run(
     from l9.prep.sets import Options
     from l9.progress import say
 
-    pipeline = _recipe(recipe, settings, card)
+    pipeline = resolved_pipeline(recipe, settings, card)
     options = Options(
         home=home.resolve(),
         root=root,
@@ -70,20 +70,31 @@ def run(
         tracking=tracking,
     )
     report = run_pipeline(pipeline, options, say)
-    metrics = [f"  {name:32} {value:.4f}" for name, value in report["metrics"].items()]
-    lines = [f"{report['recipe']} ({report['run']}), {report['seconds']:.1f} s", *_number_lines(report["stores"]), *metrics]
-    answer(report, as_json, "\n".join(lines))
+    answer(report, as_json, report_text(report))
 
 
 def show(recipe: str, settings: Settings = [], card: CardName = None, as_json: AsJson = False) -> None:  # noqa: B006
     """A recipe with every default spelled out."""
-    value = _recipe(recipe, settings, card).describe()
+    value = resolved_pipeline(recipe, settings, card).describe()
     print(json.dumps(value, sort_keys=True) if as_json else json.dumps(value, indent=2))
 
 
-def _recipe(name: str, settings: list[str], card: str | None) -> Any:
+def report_text(report: dict[str, Any]) -> str:
+    """What `prep` or `run` found, for people."""
+    if report.get("kind") == "run":
+        metrics = [f"  {name:32} {value:.4f}" for name, value in report["metrics"].items()]
+        return "\n".join([f"{report['recipe']} ({report['run']}), {report['seconds']:.1f} s", *_number_lines(report["stores"]), *metrics])
+    counts = f"{report['done']:,} of {report['planned']:,} done, {report['quarantined']} quarantined"
+    return "\n".join([f"{report['store']}: {counts}, {report['seconds']:.1f} s", *_number_lines(report["sets"])])
+
+
+def resolved_pipeline(name: str, settings: list[str], card: str | None) -> Any:
+    """The recipe of a name or file with the settings of the command line; a resolved one brings its cards."""
+    from l9.cards import bring_cards
     from l9.recipe import load_recipe, override, with_card
 
+    if name.endswith(".json"):
+        bring_cards(Path(name))
     pipeline = load_recipe(name)
     if card is not None:
         pipeline = with_card(pipeline, card)

@@ -15,6 +15,9 @@ CardName = Annotated[str | None, typer.Option("--card", help="Use this dataset i
 Root = Annotated[Path | None, typer.Option("--root", help="Folder of the (first) dataset's files.")]
 Address = Annotated[str | None, typer.Option("--address", help="A Ray cluster, HOST:PORT or auto; default: embedded Ray.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=0, help="Preparation workers; 0: without Ray; default: one a core.")]
+Packages = Annotated[
+    list[Path], typer.Option("--package", metavar="DIR", help="A package of yours with models, tasks or stages: its folder or wheel.")
+]
 Rehash = Annotated[bool, typer.Option("--rehash", help="Read every input file and shard again instead of trusting its size and time.")]
 Tracking = Annotated[
     str | None, typer.Option("--tracking", envvar="MLFLOW_TRACKING_URI", help="MLflow server; default: mlflow.db in home.")

@@ -6,26 +6,24 @@ is written last.
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from l9.errors import L9Error, StoreError
+from l9.errors import StoreError
 from l9.fingerprint import DigestCache
+from l9.prep.on_ray import Works, made_on_ray
 from l9.prep.plan import Plan
-from l9.prep.work import ShardTiming, ShardWork, make_shard, make_shard_remotely, shard_work
+from l9.prep.tally import Tally
+from l9.prep.work import ShardTiming, make_shard, shard_work
 from l9.progress import Progress, Say
 from l9.sandbox.parent import Sandbox
-from l9.session import ray_session
 from l9.store.collect import mark_used
 from l9.store.facts import ShardFacts, arrow_path, read_facts, shard_done, sidecar_path
 from l9.store.publish import remove_leftovers
 from l9.store.store import Store, shards_folder, standing_store, store_folder, write_store
 
-INFRASTRUCTURE_RETRIES = 5  # times one shard may lose its worker before the run gives up
-WINDOW = 4  # shards in flight for each worker: enough to keep it busy, few enough that the driver stays small
-WAIT_SECONDS = 5.0  # of one wait for Ray: a lost worker is seen, and Ctrl-C heard, no later than that
 MARK_SECONDS = 3600.0  # after which what is made already is made young again, so that `l9 store gc` leaves it
 
 
@@ -36,6 +34,8 @@ class PrepCounts:
     made: int = 0
     reused: int = 0
     lost_workers: int = 0
+    lost_machines: int = 0
+    machines: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 def run_plan(
@@ -43,7 +43,7 @@ def run_plan(
 ) -> tuple[Store, PrepCounts]:
     """The store of a plan: at once where it is there, else after making what is missing or damaged.
 
-    workers  0: in this process; N: embedded Ray with N processors, or all of the cluster at `address`
+    workers  0: in this process; N: embedded Ray with N processors; at an `address`: as many of its processors, 0 for all
     digests  remembers which shards have been read: one that changed since, by its size, time or inode, is read once more
     """
     folder, shards = store_folder(home, plan.card.name, plan.facts.key), shards_folder(home)
@@ -62,7 +62,8 @@ def run_plan(
             refused = 0
             works = {shard.key: partial(shard_work, plan, shard, shards) for shard in missing}
             marked = time.monotonic()
-            for timing in _made(works, workers, address, sandbox, counts, say):
+            tally = Tally(progress.total, time.monotonic())
+            for timing in _made(works, tally, workers, address, sandbox, say):
                 timings.append(timing)
                 facts[timing.key] = read_facts(shards, timing.key)
                 digests.remember(arrow_path(shards, timing.key), facts[timing.key].sha256)
@@ -71,6 +72,8 @@ def run_plan(
                 if time.monotonic() - marked > MARK_SECONDS:
                     mark_used(*(sidecar_path(shards, key) for key in facts))
                     marked = time.monotonic()
+        counts.lost_workers, counts.lost_machines = tally.lost_workers, tally.lost_machines
+        counts.machines = tally.describe(time.monotonic())["nodes"]
     counts.made = len(timings)
     _assert_there(shards, facts)
     lines = [dataclasses.asdict(timing) for timing in timings] + [{"finished": time.time(), **dataclasses.asdict(counts)}]
@@ -99,48 +102,7 @@ def _assert_there(shards: Path, facts: Mapping[str, ShardFacts]) -> None:
         raise StoreError(f"{arrow_path(shards, gone[0])}: removed or made again since, with {len(gone) - 1} more; the same l9 prep goes on")
 
 
-Works = Mapping[str, Callable[[], ShardWork]]
-"""Key of a shard -> what says the work on it, called when the work is handed out: so the driver holds the words of few shards at once."""
-
-
-def _made(works: Works, workers: int, address: str | None, sandbox: Sandbox, counts: PrepCounts, say: Say) -> Iterable[ShardTiming]:
+def _made(works: Works, tally: Tally, workers: int, address: str | None, sandbox: Sandbox, say: Say) -> Iterable[ShardTiming]:
     if workers == 0 and address is None:
         return (make_shard(work(), sandbox) for work in works.values())
-    return _made_on_ray(works, workers, address, counts, say)
-
-
-def _made_on_ray(works: Works, workers: int, address: str | None, counts: PrepCounts, say: Say) -> Iterable[ShardTiming]:
-    with ray_session(address, cpus=workers):
-        import ray
-
-        remote = ray.remote(max_retries=0)(make_shard_remotely)  # retries are ours: lost workers are counted apart
-        window = WINDOW * max(1, int(ray.cluster_resources().get("CPU", workers)))
-        waiting, lost = [*works][::-1], dict.fromkeys(works, 0)
-        running: dict[Any, str] = {}
-        while waiting or running:
-            while waiting and len(running) < window:
-                key = waiting.pop()
-                running[remote.remote(dataclasses.asdict(works[key]()))] = key
-            ready, _ = ray.wait(list(running), timeout=WAIT_SECONDS)
-            for reference in ready:
-                key = running.pop(reference)
-                try:
-                    yield ShardTiming(**ray.get(reference))
-                except ray.exceptions.RayTaskError as error:
-                    raise _cause_of(error) from None
-                except ray.exceptions.RayError as error:
-                    _note_lost_worker(key, lost, counts, error, say)
-                    waiting.append(key)
-
-
-def _cause_of(error: Any) -> Exception:
-    cause = getattr(error, "cause", None)
-    return cause if isinstance(cause, L9Error | OSError) else L9Error(f"a worker failed: {str(error).strip().splitlines()[-1]}")
-
-
-def _note_lost_worker(key: str, lost: dict[str, int], counts: PrepCounts, error: Exception, say: Say) -> None:
-    lost[key] += 1
-    counts.lost_workers += 1
-    if lost[key] > INFRASTRUCTURE_RETRIES:
-        raise L9Error(f"shard {key[:12]} lost its worker {lost[key]} times ({type(error).__name__}); see the Ray logs")
-    say(f"a worker was lost ({type(error).__name__}); its shard is made again")
+    return made_on_ray(works, tally, workers, address, say)

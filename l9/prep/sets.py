@@ -30,7 +30,7 @@ from l9.store.store import Store
 class Options:
     """What the command line adds to a recipe; none of it is part of a key but `overfit` and `init`.
 
-    workers   preparation workers: 0 in process, None one a core
+    workers   preparation workers: 0 in process, None one a core; at an address at most so many, None for all
     tracking  an MLflow server; None: sqlite in home
     """
 
@@ -46,8 +46,8 @@ class Options:
 
     @property
     def prep_workers(self) -> int:
-        """Workers of a preparation on this machine."""
-        return (os.cpu_count() or 1) if self.workers is None else self.workers
+        """Workers of a preparation: here one a core, at an address 0 for all there are, unless said otherwise."""
+        return (0 if self.address else os.cpu_count() or 1) if self.workers is None else self.workers
 
 
 @dataclass(frozen=True)

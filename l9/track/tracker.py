@@ -2,11 +2,12 @@
 
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,20 @@ class Tracker:
         """A parent run's metrics over all its trainings and seeds; sent when its block ends."""
         self._attempt(folder, lambda: save_state(folder, {**read_state(folder, self.uri), "metrics": dict(metrics)}))
 
-    def log_prep(self, name: str, resolved: Mapping[str, Any], reports: Reports, seconds: float, *, made: bool = True) -> None:
+    def log_prep(
+        self,
+        name: str,
+        resolved: Mapping[str, Any],
+        reports: Reports,
+        seconds: float,
+        *,
+        machines: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+        made: bool = True,
+    ) -> None:
         """One finished preparation, as a run of its own: counts of each set and the seconds it took.
 
-        made  something was made now; if not, only what an earlier command was stopped from noting or sending is done
+        machines  of each set, what every machine did of it (l9/prep/tally.py)
+        made      something was made now; if not, only what an earlier command was stopped from noting or sending is done
         """
         known = datasets(reports)
         folder = self.home / "runs" / ".prep" / f"{name}-{digest(known)[:12]}"
@@ -113,6 +124,10 @@ class Tracker:
             f"{what}/{one}": value for one, report in reports.items() for what, value in report.items() if isinstance(value, int)
         }
         facts = {"kind": "prep", "experiment": name, "name": f"prep-{folder.name}", "params": dict(resolved), "datasets": known}
+        for one, shares in (machines or {}).items():
+            for share in shares:
+                where = re.sub(r"[^\w.-]+", "_", f"{share['node']}").strip("_")
+                counts |= {f"{what}/{one}/{where}": float(share[what]) for what in ("done", "quarantined", "objects_per_second")}
         facts |= {"metrics": counts | {"seconds": seconds}, "status": "FINISHED"}
 
         def note() -> None:

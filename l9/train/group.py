@@ -19,7 +19,12 @@ from l9.train.assemble import Job
 from l9.train.noted import note_error
 from l9.train.ranks import Ranks
 
-RESTARTS = 3  # of the whole group, for deaths of workers and machines; errors of ours are not retried
+RESTARTS = (
+    8  # of the whole group, for deaths of workers and machines; errors of ours are not retried, machines called back by a cloud not counted
+)
+PLACINGS = 6  # times the group may fail to find room, each after RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S: half an hour in all
+COLLECTIVE_SECONDS = 90  # of one sum over all ranks: a rank beyond a cut link is given up after that
+GROW_SECONDS = 30.0  # between two looks at whether an elastic group could be larger
 POLL = 0.5  # seconds between two looks at what the workers said
 
 
@@ -34,16 +39,26 @@ def fit_with_workers(job: Job, workers: int | tuple[int, int], address: str | No
     most = workers if isinstance(workers, int) else workers[1]
     with ray_session(address, cpus=max(most, _cores())), _followed(log, say):
         import ray.train
-        from ray.train.torch import TorchConfig, TorchTrainer
+        from ray.train.torch import TorchTrainer
+
+        from l9.train.network import ClusterTorchConfig
 
         gpu = _use_gpu(job)
         trainer = TorchTrainer(
             _rank,
             train_loop_config={"job": job, "cores": _cores() if address is None else None},
-            torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
-            scaling_config=ray.train.ScalingConfig(num_workers=workers, use_gpu=gpu, resources_per_worker=_resources(job, gpu)),
+            torch_config=ClusterTorchConfig(backend="nccl" if gpu else "gloo", timeout_s=COLLECTIVE_SECONDS),
+            scaling_config=ray.train.ScalingConfig(
+                num_workers=workers,
+                use_gpu=gpu,
+                resources_per_worker=_resources(job, gpu),
+                placement_strategy="PACK" if gpu else "SPREAD",  # processors are shared with what else runs on a machine, GPUs are not
+                elastic_resize_monitor_interval_s=GROW_SECONDS,
+            ),
             run_config=ray.train.RunConfig(
-                name="group", storage_path=str(run_dir / "ray"), failure_config=ray.train.FailureConfig(max_failures=RESTARTS)
+                name="group",
+                storage_path=str(run_dir / "ray"),
+                failure_config=ray.train.FailureConfig(max_failures=RESTARTS, controller_failure_limit=PLACINGS),
             ),
         )
         try:
@@ -51,7 +66,7 @@ def fit_with_workers(job: Job, workers: int | tuple[int, int], address: str | No
                 trainer.fit()
         except ray.train.TrainingFailedError as error:
             last = str(error).strip().splitlines()[-1]
-            raise TrainingError(f"the workers of {run_dir.name} failed {RESTARTS + 1} times ({last}); l9 run again continues") from error
+            raise TrainingError(f"the workers of {run_dir.name} failed again and again ({last}); l9 run again continues") from error
 
 
 @contextmanager

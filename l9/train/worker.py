@@ -3,6 +3,7 @@
 Seed, open stores, build, fit, resume from the newest checkpoint, train, evaluate, write the result. A job is plain JSON.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -36,6 +37,9 @@ from l9.train.ranks import Ranks
 from l9.train.records import Record, Records, last_loss
 from l9.train.result import write_pictures, write_result
 from l9.train.watch import Watch
+
+SAVED_SECONDS = 30.0  # between two checkpoints at most, whatever the schedule says: what a death costs
+SAVING_SHARE = 0.05  # of the time that such checkpoints may take
 
 
 def train_worker(job: Job, *, say: Say = quiet, ranks: Ranks | None = None, durable: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -78,6 +82,7 @@ class _Learning:
         lay_out(model, self.precision)
         self.state = State(job["seed"], movers_of(self.task.players(), model, assembly.schedule.lr))
         self.loss = float("nan")
+        self._saved, self._saving = time.monotonic(), 0.0  # when the last checkpoint was written, and how long that took
 
     def _loader(self, ranks: Ranks) -> Loader:
         schedule = self.assembly.schedule
@@ -168,11 +173,16 @@ class _Learning:
         if records is not None:
             records.add(record)
             watch.step(record)
+            if time.monotonic() - self._saved > max(SAVED_SECONDS, self._saving / SAVING_SHARE):
+                self._checkpoint(self.state.progress, records)
 
     def _checkpoint(self, progress: Progress, records: Records | None) -> None:
         if records is not None:
+            start = time.monotonic()
             records.flush()
             write_checkpoint(self.run_dir, progress, self.model, self.state.movers, self.task, self.precision.name)
+            self._saved = time.monotonic()
+            self._saving = self._saved - start
             self.durable()
 
     def _learnt_by_heart(self) -> bool:
