@@ -9,6 +9,7 @@ Needs root and iproute2. The hosts share the file system, which stands for the s
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -25,6 +26,8 @@ NETWORK = "10.77.0"
 GCS, DASHBOARD = 6379, 8265
 STORE_BYTES = str(100 << 20)
 UP_SECONDS = 120.0
+OURS = f"l9h{os.getpid()}"  # what the names of this process's namespaces start with: others may stand beside them
+SWITCH = f"{OURS}sw"
 
 
 def possible() -> bool:
@@ -75,11 +78,11 @@ class Hosts:
     def add(self) -> Host:
         """One more host on the bridge, without a node yet."""
         number = len(self.hosts) + 1
-        host = Host(f"l9h{number}", number, self.folder / f"h{number}")
+        host = Host(f"{OURS}n{number}", number, self.folder / f"h{number}")
         host.folder.mkdir()
         _must("ip", "netns", "add", host.name)
         _must("ip", "-n", host.name, "link", "set", "lo", "up")
-        _must("ip", "link", "add", f"l9v{number}", "type", "veth", "peer", "name", "eth0", "netns", host.name)
+        _must("ip", "link", "add", _cable(number), "type", "veth", "peer", "name", "eth0", "netns", host.name)
         self._plug(number)
         _must("ip", "-n", host.name, "addr", "add", f"{host.ip}/24", "dev", "eth0")
         _must("ip", "-n", host.name, "link", "set", "eth0", "up")
@@ -88,8 +91,8 @@ class Hosts:
 
     def _plug(self, number: int) -> None:
         """Into the bridge, which has a namespace of its own, so that this machine's own network is left alone."""
-        _must("ip", "link", "set", f"l9v{number}", "netns", "l9sw")
-        _must("ip", "-n", "l9sw", "link", "set", f"l9v{number}", "master", "br0", "up")
+        _must("ip", "link", "set", _cable(number), "netns", SWITCH)
+        _must("ip", "-n", SWITCH, "link", "set", _cable(number), "master", "br0", "up")
 
     def start(self, host: Host, cpus: int = 1) -> None:
         """Start its Ray node: the head's with the dashboard on loopback, the others' joined to it."""
@@ -114,11 +117,11 @@ class Hosts:
 
     def cut(self, host: Host) -> None:
         """Pull the cable."""
-        _must("ip", "-n", "l9sw", "link", "set", f"l9v{host.number}", "down")
+        _must("ip", "-n", SWITCH, "link", "set", _cable(host.number), "down")
 
     def mend(self, host: Host) -> None:
         """Plug it in again."""
-        _must("ip", "-n", "l9sw", "link", "set", f"l9v{host.number}", "up")
+        _must("ip", "-n", SWITCH, "link", "set", _cable(host.number), "up")
 
     def run(self, *words: str, timeout: float = 600.0) -> "subprocess.CompletedProcess[str]":
         """A command on the head, to its end."""
@@ -159,9 +162,9 @@ def ray_hosts(nodes: int = 2, **environment: str) -> Iterator[Hosts]:
     hosts = Hosts(folder, environment=environment)
     try:
         clear()
-        _must("ip", "netns", "add", "l9sw")
-        _must("ip", "-n", "l9sw", "link", "add", "br0", "type", "bridge")
-        _must("ip", "-n", "l9sw", "link", "set", "br0", "up")
+        _must("ip", "netns", "add", SWITCH)
+        _must("ip", "-n", SWITCH, "link", "add", "br0", "type", "bridge")
+        _must("ip", "-n", SWITCH, "link", "set", "br0", "up")
         for _ in range(nodes + 1):
             hosts.add()
         hosts.start(hosts.head, cpus=0)
@@ -192,15 +195,20 @@ def processes_in(name: str) -> list[int]:
 
 
 def clear() -> None:
-    """Remove namespaces that an earlier run left."""
+    """Remove the namespaces of this process, and those of processes that are no more."""
     listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False).stdout
-    for line in listed.splitlines():
-        name = line.split()[0]
-        if name == "l9sw" or (name.startswith("l9h") and name[3:].isdigit()):
+    for name in (line.split()[0] for line in listed.splitlines()):
+        owner = re.fullmatch(r"l9h(\d+)(sw|n\d+)", name)
+        if owner and (int(owner[1]) == os.getpid() or not Path(f"/proc/{owner[1]}").exists()):
             for pid in processes_in(name):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             _must("ip", "netns", "del", name)
+
+
+def _cable(number: int) -> str:
+    """The name of a host's link at the bridge: at most 15 letters, as the kernel has it."""
+    return f"l9v{os.getpid() % 10**6}n{number}"
 
 
 def _must(*command: str) -> None:
