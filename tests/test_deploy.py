@@ -4,12 +4,10 @@ The commands are run by bash with a stand-in for `ray` that notes what it was ca
 """
 
 import copy
-import json
 import os
 import re
 import stat
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +36,13 @@ SECRETS = (
 HEAD_IP = "10.1.2.3"
 
 
+class Called(NamedTuple):
+    """A program of the node's l9-env, and what it was called with."""
+
+    words: list[str]
+    env: dict
+
+
 class Started(NamedTuple):
     """What `ray start` was called with."""
 
@@ -55,19 +60,19 @@ def _prepared(config: dict) -> dict:
     return prepared
 
 
-def _run(command: str, home: Path, *, mounted: bool = True, token: bool = True, node: dict | None = None) -> list[Started]:
-    """One command of the file, run as Ray's updater runs it on a node whose home folder is `home`; every `ray start` that it came to."""
-    seen = home / "seen.jsonl"
+def _run(command: str, home: Path, *, mounted: bool = True, token: bool = True, node: dict | None = None) -> list[Called]:
+    """One command of the file, run as Ray's updater runs it on a node with this home folder; every call it made of the node's l9-env."""
+    seen = home / "seen"
     seen.unlink(missing_ok=True)
+    noted = f"{{ printf '%s\\0' \"${{0##*/}}\" \"$@\"; printf '=env=\\0'; env -0; printf '=end=\\0'; }} >> {seen}"
     for path, text in {
-        home
-        / "l9-env"
-        / "bin"
-        / "ray": "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]), file=open('SEEN', 'a'))",
-        home / "bin" / "mountpoint": f"import sys; assert sys.argv[-1] == '/mnt/l9'; sys.exit({0 if mounted else 1})",
+        home / "l9-env" / "bin" / "ray": noted,
+        home / "l9-env" / "bin" / "python": noted,
+        home / "bin" / "ray": "exit 1",  # none but the node's own; a real `ray stop` would end what others run here
+        home / "bin" / "mountpoint": f'[ "$2" = /mnt/l9 ] && exit {0 if mounted else 1}; exit 2',
     }.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!{sys.executable} -IS\n{text.replace('SEEN', str(seen))}\n", encoding="utf-8")
+        path.write_text(f"#!/bin/bash\n{text}\n", encoding="utf-8")
         path.chmod(0o755)
     (home / ".ray").mkdir(exist_ok=True)
     (home / ".ray" / "auth_token").write_text("x" if token else "", encoding="utf-8")
@@ -76,12 +81,18 @@ def _run(command: str, home: Path, *, mounted: bool = True, token: bool = True, 
         whole = _with_environment_variables(whole, node)
     bare = {"HOME": str(home), "PATH": f"{home / 'bin'}:{os.environ['PATH']}"}
     subprocess.run(["bash", "-c", f"({whole})"], env=bare, capture_output=True, timeout=60, check=False)
-    calls = [json.loads(line) for line in seen.read_text().splitlines()] if seen.exists() else []
-    return [Started(start.make_context("start", words[1:]).params, env) for words, env in calls if words[0] == "start"]
+    calls = [call.split("=env=\0") for call in seen.read_text().split("=end=\0")[:-1]] if seen.exists() else []
+    return [Called(words.split("\0")[:-1], dict(pair.split("=", 1) for pair in env.split("\0")[:-1])) for words, env in calls]
+
+
+def _starts(config: dict, kind: str, home: Path, **where) -> list[Started]:
+    calls = [call for command in config[f"{kind}_start_ray_commands"] for call in _run(command, home, **where)]
+    assert all(call.words[:2] in (["ray", "stop"], ["ray", "start"]) for call in calls)
+    return [Started(start.make_context("start", call.words[2:]).params, call.env) for call in calls if call.words[1] == "start"]
 
 
 def _started(config: dict, kind: str, home: Path, **where) -> Started:
-    calls = [call for command in config[f"{kind}_start_ray_commands"] for call in _run(command, home, **where)]
+    calls = _starts(config, kind, home, **where)
     assert len(calls) == 1, f"{kind}: {len(calls)} calls of `ray start`"
     return calls[0]
 
@@ -92,7 +103,7 @@ def _token(config: dict, home: Path) -> None:
         env = _started(config, kind, home).env
         assert env.get("RAY_AUTH_MODE") == "token"
         assert "RAY_AUTH_TOKEN" not in env
-        assert not [call for command in config[f"{kind}_start_ray_commands"] for call in _run(command, home, token=False)]
+        assert not _starts(config, kind, home, token=False)
     assert config["file_mounts"].get("~/.ray/auth_token") == "~/.ray/auth_token"
     for kind in ("head", "worker"):
         (home / ".ray" / "auth_token").chmod(0o644)  # as `ray get-auth-token --generate` leaves it
@@ -136,17 +147,30 @@ def _wheel(config: dict, home: Path) -> None:
     """The wheel and its versions go to every node, into the interpreter that starts Ray there."""
     assert config["file_mounts"]["~/l9-install/dist"] == "dist"
     assert config["file_mounts"]["~/l9-install/constraints.txt"] == "constraints.txt"
+    dist = home / "l9-install" / "dist"
+    dist.mkdir(parents=True)
+    for age, name in enumerate(
+        ("l9_vision-0.9.0-py3-none-any.whl", "l9_vision-0.10.0-py3-none-any.whl", "l9_vision-0.2.0-py3-none-any.whl")
+    ):
+        (dist / name).touch()
+        os.utime(dist / name, (0, 1_000_000 - age))
     for kind in ("head", "worker"):
-        install = "~/l9-env/bin/python -m pip install .*--constraint ~/l9-install/constraints.txt ~/l9-install/dist/l9_vision-"
-        assert any(re.match(install, command) for command in config[f"{kind}_setup_commands"])
-        assert all("ray" not in command or "~/l9-env/bin/ray" in command for command in config[f"{kind}_start_ray_commands"])
+        calls = [call.words for command in config[f"{kind}_setup_commands"] if "pip install" in command for call in _run(command, home)]
+        wanted = [
+            "--constraint",
+            str(home / "l9-install" / "constraints.txt"),
+            str(dist / "l9_vision-0.9.0-py3-none-any.whl"),
+        ]  # the newest
+        assert any(words[:4] == ["python", "-m", "pip", "install"] and words[-3:] == wanted for words in calls)
+        assert all(words[-1] in (wanted[-1], "boto3") for words in calls)
+        assert _started(config, kind, home)
 
 
 def _shared_home(config: dict, home: Path) -> None:
     """A node whose home is not mounted does not join."""
     for kind in ("head", "worker"):
         assert _started(config, kind, home).env["L9_HOME"] == "/mnt/l9"
-        assert not [call for command in config[f"{kind}_start_ray_commands"] for call in _run(command, home, mounted=False)]
+        assert not _starts(config, kind, home, mounted=False)
 
 
 def _health(config: dict, home: Path) -> None:

@@ -1,6 +1,6 @@
-"""deploy/kuberay.yaml and deploy/Dockerfile, without a Kubernetes or a Docker: structure, safety, each property missed when it is taken away.
+"""deploy/kuberay.yaml and deploy/Dockerfile, without Kubernetes or Docker: structure, safety, each property missed when it is taken away.
 
-Field names are those of Kubernetes 1.33 and KubeRay 1.5.1, as far as the file uses them: a misspelt one is refused there, or worse, ignored.
+Field names are those of Kubernetes 1.33 and KubeRay 1.5.1, as far as the file has them: a misspelt one is refused there, or worse, ignored.
 """
 
 import copy
