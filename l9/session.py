@@ -18,7 +18,7 @@ from l9.errors import UsageError
 
 LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for "find the outside address"
 TIMES = {
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "300",  # 60 s is too little for a laptop that imports torch twice
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "20",  # for room on machines, which an elastic group may seek on one that has just died
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",  # a worker beyond a cut link; Ray waits ten minutes
 }
 OBJECT_STORE_BYTES = 256 << 20  # only small answers pass through it: shards and checkpoints go by the file system

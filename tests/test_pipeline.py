@@ -1,5 +1,6 @@
 """A whole run on procedural shapes: prepare, train, evaluate, track; asked again, it answers; `eval` and `predict` follow."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -13,7 +14,7 @@ from l9.evaluate.predict import predict_file
 from l9.evaluate.runs import find_run, list_runs, weights_of
 from l9.geometry.solids import SOLIDS
 from l9.models.voxnet import VoxNet
-from l9.pipeline import gather_metrics, prepare, run_pipeline
+from l9.pipeline import gather_metrics, placed, prepare, run_pipeline
 from l9.prep.sets import Options
 from l9.progress import quiet
 from l9.recipe import checked
@@ -174,3 +175,11 @@ def test_gathering_names_and_averages():
     assert gathered["accuracy/n"] == 2
     assert gathered["accuracy/forest"] == 0.6
     assert "accuracy/forest/std" not in gathered
+
+
+@pytest.mark.parametrize(
+    ("address", "workers", "placed_workers"), [(None, 0, 0), ("auto", 0, 1), ("auto", 3, 3), ("auto", (1, 4), (1, 4)), (None, 2, 2)]
+)
+def test_at_an_address_a_training_is_a_workers(toys, tmp_path, address, workers, placed_workers):
+    pipeline = dataclasses.replace(toys[0], train=Train(workers=workers))
+    assert placed(pipeline, Options(home=tmp_path, address=address)).train.workers == placed_workers

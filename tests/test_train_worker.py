@@ -8,6 +8,7 @@ from toys import lines_of, toy_facts, toy_store, write_facts
 
 from l9.errors import StoreError, TrainingError, UsageError
 from l9.track.lock import locked
+from l9.train import worker
 from l9.train.assemble import assemble
 from l9.train.checkpoints import latest
 from l9.train.fit import fit, read_job
@@ -276,3 +277,21 @@ def test_a_training_says_what_it_learns_from_and_what_it_reports(home, store, tm
 
     assert (tuple(folds(assembly.samples)), tuple(folds(assembly.tests["toys"]))) == (learnt, reported)
     assert len(assembly.samples) == 8 * len(learnt)
+
+
+def test_a_checkpoint_is_written_by_the_clock_too(home, store, tmp_path, monkeypatch):
+    """What dies in the middle of a long epoch goes on from there, and ends with the bytes of one that nobody disturbed."""
+    schedule = {"epochs": 4, "batch": 8, "checkpoint_every": 100}
+    facts = toy_facts(store, home, "Label", "Noisy", schedule=schedule)
+    _fit(home, tmp_path / "alone", facts)
+    monkeypatch.setattr(worker, "SAVED_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "SAVING_SHARE", 1e9)
+    poisoned = {**facts, "training": {**facts["training"], "task": {**facts["training"]["task"]}}}
+    poisoned["training"]["task"]["arguments"] = {**facts["training"]["task"]["arguments"], "poison": 7}
+    with pytest.raises(TrainingError, match="step 7"):
+        _fit(home, tmp_path / "run", poisoned)
+    assert latest(tmp_path / "run").progress.step == 7, "the middle of the third epoch"
+    (tmp_path / "run" / "training.json").write_text(json.dumps(facts))
+    _, said = _fit(home, tmp_path / "run", facts)
+    assert "resuming after step 7" in said
+    assert _outcome(tmp_path / "run") == _outcome(tmp_path / "alone")

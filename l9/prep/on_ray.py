@@ -95,7 +95,7 @@ class _Schedule:
         machine.alive = False
         self.tally.lost_machines += 1
         taken = [reference for reference, flight in self.flights.items() if flight.machine == name]
-        self.say(f"machine {machine.name} is gone; its {len(taken)} shards go to the others")
+        self.say(f"machine {machine.name} is gone; what it had in hand goes to the others")
         for reference in taken:
             self._rest(self._take(reference), "its machine went away")
 
@@ -133,18 +133,27 @@ class _Schedule:
         if ready:
             ready, _ = ray.wait(list(self.flights), num_returns=len(self.flights), timeout=0)
         for reference in ready:
+            if reference not in self.flights:
+                continue  # taken from a machine that went away a moment ago
             flight = self._take(reference)
             try:
                 timing = ShardTiming(**ray.get(reference, timeout=GET_SECONDS))
             except ray.exceptions.RayTaskError as error:
                 raise _cause_of(error) from None
             except ray.exceptions.RayError as error:
-                self.tally.lost_workers += 1
-                self.say(f"a worker was lost ({type(error).__name__}); its shard is made again")
-                self._rest(flight, type(error).__name__)
+                self._lose(flight, type(error).__name__)
                 continue
             self._count(flight, timing)
             yield timing
+
+    def _lose(self, flight: Flight, why: str) -> None:
+        """A worker died, alone or with its machine."""
+        self.looked = float("-inf")
+        self._look()
+        if self.tally.machines[flight.machine].alive:
+            self.tally.lost_workers += 1
+            self.say(f"a worker was lost ({why}); its shard is made again")
+        self._rest(flight, why)
 
     def _take(self, reference: Any) -> Flight:
         """A shard out of a machine's hands."""

@@ -22,7 +22,7 @@ from l9.train.ranks import Ranks
 RESTARTS = (
     8  # of the whole group, for deaths of workers and machines; errors of ours are not retried, machines called back by a cloud not counted
 )
-PLACINGS = 6  # times the group may fail to find room, each after RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S: half an hour in all
+PLACINGS = 90  # times the group may fail to find room, 20 s each (l9/session.py): half an hour, in which a cloud gives a machine or never
 COLLECTIVE_SECONDS = 90  # of one sum over all ranks: a rank beyond a cut link is given up after that
 GROW_SECONDS = 30.0  # between two looks at whether an elastic group could be larger
 POLL = 0.5  # seconds between two looks at what the workers said

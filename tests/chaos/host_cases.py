@@ -1,0 +1,227 @@
+"""A cluster of hosts in network namespaces, jobs sent to it, and what happens there: a machine dies, a link is cut, a driver is killed.
+
+Every job is `l9 submit --follow` on the head, by token. What must come out: the job ends by itself with 0, the store's bytes are those of
+an undisturbed `l9 prep` on this machine, metrics.jsonl holds every step once, an order for each epoch. Needs root and iproute2.
+"""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import psutil
+from chaos.hosts import DASHBOARD, Host, Hosts, possible, processes_in, ray_hosts
+from chaos.tally import Case, Outcome
+
+from l9.store.store import list_stores
+
+ADDRESS = f"http://127.0.0.1:{DASHBOARD}"
+L9 = [sys.executable, "-m", "l9.cli"]
+PREP_SECONDS, TRAIN_SECONDS, CUT_SECONDS = 30.0, 90.0, 120.0  # in which work goes on after a loss
+LONGEST = 3600.0
+FIFTY = 50
+SMALL = ["quickstart", "--card", "shapes", "--set", "trainings.*.schedule.epochs=8", "--set", "trainings.*.schedule.checkpoint_every=100"]
+WHOLE = ["furniture_voxnet"]
+ELASTIC = ["--set", "train.workers=[1,2]"]
+
+
+def cases(recipe: list[str]) -> list[Case]:
+    """All of them, none where namespaces cannot be made."""
+    if not possible():
+        return []
+    trials: dict[str, Callable[[Path], Outcome]] = {
+        "hosts-kills": partial(machines_die, recipe=recipe),
+        "hosts-cut": links_are_cut,
+        "hosts-driver": driver_dies,
+        "hosts-fifty": fifty_jobs,
+    }
+    return [Case(name, partial(_in_folder, trial)) for name, trial in trials.items()]
+
+
+def _in_folder(trial: Callable[[Path], Outcome]) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="l9-hosts-") as folder:
+        return trial(Path(folder))
+
+
+class Said:
+    """What a job's follower says, each line with the moment it was seen."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: list[tuple[float, str]] = []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        while True:
+            text = self.path.read_text(errors="replace").splitlines() if self.path.exists() else []
+            self.lines += [(time.monotonic(), line) for line in text[len(self.lines) :]]
+            time.sleep(0.2)
+
+    def wait(self, pattern: str, after: float = 0.0, seconds: float = LONGEST) -> float:
+        """The moment of the first line since `after` in which the pattern is found."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for moment, line in list(self.lines):
+                if moment >= after and re.search(pattern, line):
+                    return moment
+            time.sleep(0.1)
+        raise AssertionError(f"'{pattern}' was not said in {seconds:.0f} s; at last: {[line for _, line in self.lines[-3:]]}")
+
+
+def _send(hosts: Hosts, folder: Path, words: list[str], home: Path, name: str = "job") -> "tuple[subprocess.Popen[bytes], Said]":
+    out = folder / f"{name}.txt"
+    process = hosts.begin(*L9, "submit", *words, "--home", str(home), "--follow", "--json", "--address", ADDRESS, out=out)
+    return process, Said(out)
+
+
+def machines_die(folder: Path, recipe: list[str]) -> Outcome:
+    """One machine dies in the preparation and comes back, another in the training and comes back: 2, 1, 2, 1, 2 workers."""
+    outcome, home = Outcome(), folder / "home"
+    with ray_hosts(2) as hosts:
+        process, said = _send(hosts, folder, [*recipe, *ELASTIC], home)
+        said.wait(r"^prep .* objects")
+        _lose(hosts, hosts.hosts[1], said, r"^prep .* objects", PREP_SECONDS, outcome)
+        said.wait(r"^epoch \d+/\d+ .* left")
+        time.sleep(5)
+        _lose(hosts, hosts.hosts[2], said, r"^resuming after step", TRAIN_SECONDS, outcome)
+        said.wait(r"^resuming after step", after=time.monotonic(), seconds=300)  # the group grows again
+        _ended(process, outcome)
+    _compare_store(folder, recipe, home, outcome)
+    _compare_order(home, outcome)
+    outcome.kills = 2
+    return outcome
+
+
+def _lose(hosts: Hosts, host: Host, said: Said, goes_on: str, limit: float, outcome: Outcome) -> None:
+    """Kill a machine, wait until work goes on, bring it back."""
+    hosts.kill(host)
+    began = time.monotonic()
+    seconds = said.wait(goes_on, after=began, seconds=300) - began
+    note(f"killed {host.ip}: goes on after {seconds:.1f} s")
+    if seconds > limit:
+        outcome.wrong.append(f"work went on {seconds:.0f} s after {host.ip} died; expected within {limit:.0f} s")
+    hosts.start(host)
+
+
+def links_are_cut(folder: Path) -> Outcome:
+    """A link is cut in the preparation and one in the training; each is mended after the other machine has gone on alone."""
+    outcome, home = Outcome(), folder / "home"
+    with ray_hosts(2) as hosts:
+        process, said = _send(hosts, folder, [*SMALL, *ELASTIC], home)
+        said.wait(r"^prep .* objects")
+        _cut(hosts, hosts.hosts[1], said, "is gone", outcome)
+        said.wait(r"^epoch \d+/\d+ .* left")
+        time.sleep(5)
+        _cut(hosts, hosts.hosts[2], said, "^resuming after step", outcome)
+        _ended(process, outcome)
+    _compare_store(folder, SMALL, home, outcome)
+    _compare_order(home, outcome)
+    outcome.faults = 2
+    return outcome
+
+
+def _cut(hosts: Hosts, host: Host, said: Said, goes_on: str, outcome: Outcome) -> None:
+    hosts.cut(host)
+    began = time.monotonic()
+    seconds = said.wait(goes_on, after=began, seconds=300) - began
+    note(f"cut {host.ip}: goes on after {seconds:.1f} s")
+    if seconds > CUT_SECONDS:
+        outcome.wrong.append(f"work went on {seconds:.0f} s after the link of {host.ip} was cut; expected within {CUT_SECONDS:.0f} s")
+    hosts.mend(host)
+    hosts.kill(host)  # Ray's node ends itself once it hears that it counts as dead; ours is started again, as a service would be
+    hosts.start(host)
+
+
+def driver_dies(folder: Path) -> Outcome:
+    """SIGKILL to the driver of a job: it starts again by itself, and goes on with what is there."""
+    outcome, home = Outcome(), folder / "home"
+    with ray_hosts(2) as hosts:
+        process, said = _send(hosts, folder, [*SMALL, "--verb", "prep"], home)
+        said.wait(r"^prep .* objects")
+        _driver(hosts).send_signal(signal.SIGKILL)
+        said.wait("the driver was killed")
+        _ended(process, outcome)
+    _compare_store(folder, SMALL, home, outcome)
+    outcome.kills = 1
+    return outcome
+
+
+def _driver(hosts: Hosts) -> psutil.Process:
+    """The `l9 prep job.json` of the one job on the head."""
+    for pid in processes_in(hosts.head.name):
+        words = psutil.Process(pid).cmdline()
+        if "l9.cli" in words and "job.json" in words:
+            return psutil.Process(pid)
+    raise AssertionError("no driver runs on the head")
+
+
+def fifty_jobs(folder: Path) -> Outcome:
+    """Fifty jobs in a row: all taken, each waits for its turn, none is lost."""
+    outcome, home = Outcome(), folder / "home"
+    words = [*L9, "submit", *SMALL, "--verb", "prep", "--home", str(home), "--json", "--address", ADDRESS]
+    with ray_hosts(1, L9_JOBS_AT_ONCE="2") as hosts:
+        names = [json.loads(hosts.run(*words).stdout.splitlines()[-1])["job"] for _ in range(FIFTY)]
+        end, rows = time.monotonic() + LONGEST, {}
+        while time.monotonic() < end:
+            lines = hosts.run(*L9, "status", "--json", "--address", ADDRESS).stdout.splitlines()
+            rows = {row["job"]: row["state"] for row in map(json.loads, lines)}
+            if not set(rows.values()) & {"starting", "waiting", "running"}:
+                break
+            time.sleep(5)
+    missing = sorted(set(names) - rows.keys())
+    failed = [name for name, state in rows.items() if state != "succeeded"]
+    if missing or failed or len(names) != FIFTY:
+        outcome.wrong.append(f"{len(names)} were taken, {len(missing)} are not known any more, {len(failed)} did not succeed")
+    return outcome
+
+
+def _ended(process: "subprocess.Popen[bytes]", outcome: Outcome) -> None:
+    code = process.wait(LONGEST)
+    if code:
+        outcome.wrong.append(f"the job ended with {code}")
+
+
+def _compare_store(folder: Path, recipe: list[str], home: Path, outcome: Outcome) -> None:
+    """The store of the disturbed job beside that of an undisturbed preparation here."""
+    alone = folder / "alone"
+    if (home / "raw").is_dir():
+        alone.mkdir()
+        shutil.copytree(home / "raw", alone / "raw")
+    subprocess.run([*L9, "prep", *recipe, "--home", str(alone)], check=True, capture_output=True, timeout=LONGEST)
+    (mine,), (expected,) = ([(path / "manifest.json").read_bytes() for path in list_stores(place)] for place in (home, alone))
+    if mine != expected:
+        outcome.wrong.append("the manifest is another than that of an undisturbed preparation")
+    subprocess.run([*L9, "store", "verify", "latest", "--home", str(home)], check=True, capture_output=True, timeout=LONGEST)
+    outcome.objects += json.loads(expected)["counts"]["planned"]
+
+
+def _compare_order(home: Path, outcome: Outcome) -> None:
+    """Every step of every training once, and each epoch's order the one that seed and epoch give."""
+    for path in sorted(home.glob("runs/*/metrics.jsonl")):
+        records = [json.loads(line) for line in path.read_text().splitlines()]
+        if [record["step"] for record in records] != list(range(len(records))):
+            outcome.wrong.append(f"{path.parent.name}: not every step once")
+        orders = [record["order"] for record in records if "order" in record]
+        if len(set(orders)) != len(orders) or len(orders) != records[-1]["epoch"] + 1:
+            outcome.wrong.append(f"{path.parent.name}: {len(orders)} orders in {records[-1]['epoch'] + 1} epochs")
+
+
+def note(line: str) -> None:
+    """A figure that was seen."""
+    print(f"{time.strftime('%H:%M:%S')}   {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    chosen = {"machines_die": partial(machines_die, recipe=WHOLE if "whole" in sys.argv else SMALL), "links_are_cut": links_are_cut}
+    chosen |= {"driver_dies": driver_dies, "fifty_jobs": fifty_jobs}
+    for word in (word for word in sys.argv[1:] if word in chosen):
+        found = _in_folder(chosen[word])
+        note(f"{word}: {found.wrong or 'as it should be'}")
