@@ -16,6 +16,7 @@ from pathlib import Path
 from l9.auth import MODE, TOKEN, find_token
 from l9.errors import UsageError
 
+PACKAGES = "L9_PACKAGES"  # folders of unpacked wheels that came with --package
 LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for "find the outside address"
 TIMES = {
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "20",  # for room on machines, which an elastic group may seek on one that has just died
@@ -77,11 +78,18 @@ def _join(address: str) -> None:
     import ray
 
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=_brought() or None)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"--address {address}: no Ray cluster answers ({str(error).splitlines()[0]}); expected HOST:PORT or auto"
         ) from error
+
+
+def _brought() -> dict[str, list[str]]:
+    """The packages that this process was given with `--package`, for the workers of a cluster."""
+    folders = [Path(folder) for folder in os.environ.get(PACKAGES, "").split(os.pathsep) if folder]
+    modules = [str(child) for folder in folders for child in sorted(folder.iterdir()) if child.is_dir() and child.suffix != ".dist-info"]
+    return {"py_modules": modules} if modules else {}
 
 
 def _short_folder() -> str:

@@ -38,6 +38,34 @@ def meshes(tmp_path):
     return tmp_path / "meshes"
 
 
+PROJECT = """[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "my_boxes"
+version = "0.1"
+[tool.hatch.build.targets.wheel]
+packages = ["my_boxes"]
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_package_of_ones_own_needs_no_installation(meshes, tmp_path, workers):
+    """A stage that is nowhere installed is found by this process, by its sandbox, and by Ray's workers."""
+    package = tmp_path / "work" / "my_boxes"
+    package.mkdir(parents=True)
+    (tmp_path / "work" / "pyproject.toml").write_text(PROJECT)
+    (package / "__init__.py").write_text((Path(__file__).parent.parent / "l9" / "stages" / "box_size.py").read_text())
+    sets = "{'mine': Set('folder', Prep(Use('my_boxes:box_size')))}"
+    (tmp_path / "mine.py").write_text(f"from l9.config import Pipeline, Prep, Set, Use\npipeline = Pipeline('mine', {sets})\n")
+    words = ["prep", "mine.py", "--root", str(meshes), "--workers", workers, "--json"]
+    refused = _l9(*words, cwd=tmp_path)
+    assert refused.returncode == 2 and "'my_boxes:box_size' cannot be imported" in refused.stderr
+    done = _l9(*words, "--package", "work", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["done"] == 4
+
+
 def test_the_verbs_are_frozen():
     groups = {group.name: group.typer_instance for group in app.registered_groups}
     verbs = {name: {command.name or command.callback.__name__ for command in of.registered_commands} for name, of in groups.items()}

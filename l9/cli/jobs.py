@@ -1,6 +1,5 @@
 """Verbs about a cluster: `submit`, `status`, `logs`, `stop`, `doctor`."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,23 +30,19 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Send a recipe to a Ray cluster: the resolved recipe and wheels travel, never the working folder."""
-    import tempfile
-
     from l9.cli.recipes import resolved_pipeline
     from l9.cluster.client import Cluster
     from l9.cluster.follow import follow as follow_job
     from l9.cluster.submit import Request
     from l9.cluster.submit import submit as send
-    from l9.cluster.wheels import import_from, own_wheel, package_wheels
+    from l9.cluster.wheels import bring_packages, own_wheel
     from l9.errors import UsageError
     from l9.progress import say
 
     if verb not in ("run", "prep"):
         raise UsageError(f"--verb {verb}: expected run or prep")
-    wheels = package_wheels(packages)
-    with tempfile.TemporaryDirectory(prefix="l9-packages-") as folder:
-        import_from(wheels, Path(folder))
-        pipeline = resolved_pipeline(recipe, settings, card)
+    wheels = bring_packages(packages)
+    pipeline = resolved_pipeline(recipe, settings, card)
     cluster = Cluster(address)
     job = send(cluster, pipeline, Request(verb, home, _arguments(verb, root, workers, tracking, fresh, rehash)), [*wheels, own_wheel()])
     if not follow:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from l9.cli.words import HOME, Address, AsJson, CardName, Home, Rehash, Root, Settings, Tracking, Workers, answer, row
+from l9.cli.words import HOME, Address, AsJson, CardName, Home, Packages, Rehash, Root, Settings, Tracking, Workers, answer, row
 
 
 def prep(
@@ -16,6 +16,7 @@ def prep(
     root: Root = None,
     address: Address = None,
     workers: Workers = None,
+    packages: Packages = [],  # noqa: B006
     plan: Annotated[bool, typer.Option("--plan", help="Print objects, bytes and hours from a 1 % sample; make no store.")] = False,
     rehash: Rehash = False,
     tracking: Tracking = None,
@@ -23,10 +24,12 @@ def prep(
     as_json: AsJson = False,
 ) -> None:
     """Turn a recipe's datasets into stores of shards."""
+    from l9.cluster.wheels import bring_packages
     from l9.pipeline import prepare
     from l9.prep.sets import Options, estimate_sets
     from l9.progress import say
 
+    bring_packages(packages)
     pipeline = resolved_pipeline(recipe, settings, card)
     options = Options(home=home.resolve(), root=root, address=address, workers=workers, rehash=rehash, tracking=tracking)
     if plan:
@@ -44,6 +47,7 @@ def run(
     root: Root = None,
     address: Address = None,
     workers: Workers = None,
+    packages: Packages = [],  # noqa: B006
     overfit: Annotated[int, typer.Option("--overfit", min=0, help="Learn N samples by heart: is the task wired right?")] = 0,
     init: Annotated[str | None, typer.Option("--init", help="Start from the weights of a run or a .safetensors file.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train again even where the result is there.")] = False,
@@ -53,10 +57,12 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe: prepare its data, train its networks, track everything. Asked again, it continues or answers at once."""
+    from l9.cluster.wheels import bring_packages
     from l9.pipeline import run_pipeline
     from l9.prep.sets import Options
     from l9.progress import say
 
+    bring_packages(packages)
     pipeline = resolved_pipeline(recipe, settings, card)
     options = Options(
         home=home.resolve(),

@@ -4,9 +4,12 @@ A wheel is a zip with the packages at its root, so Ray's `py_modules` takes its 
 installed there. Its dependencies are not brought: they are checked when the job starts (l9/cluster/job.py).
 """
 
+import atexit
 import importlib.metadata
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l9.errors import UsageError
+from l9.session import PACKAGES
 
 DISTRIBUTION = "l9-vision"
 BUILD_SECONDS = 300  # a build backend fetched over a slow line
@@ -45,13 +49,25 @@ def package_wheels(packages: Sequence[Path]) -> list[Wheel]:
     return [built_wheel(path) if path.is_dir() else _read(path) for path in packages]
 
 
+def bring_packages(packages: Sequence[Path]) -> list[Wheel]:
+    """A person's packages as wheels, unpacked and put in front of what is installed: here, in children, and on machines of a joined Ray."""
+    wheels = package_wheels(packages)
+    if wheels:
+        folder = Path(tempfile.mkdtemp(prefix="l9-packages-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        import_from(wheels, folder)
+    return wheels
+
+
 def import_from(wheels: Sequence[Wheel], folder: Path) -> None:
-    """Unpack wheels below `folder` and put them in front of what is installed, here and in children of this process."""
+    """Unpack wheels below `folder` and put them in front of what is installed, for this process and its children."""
     for wheel in wheels:
-        place = folder / wheel.name.removesuffix(".whl")
+        place = str(folder / wheel.name.removesuffix(".whl"))
         with zipfile.ZipFile(io.BytesIO(wheel.content)) as archive:
             archive.extractall(place)
-        sys.path.insert(0, str(place))
+        sys.path.insert(0, place)
+        for variable in ("PYTHONPATH", PACKAGES):
+            os.environ[variable] = os.pathsep.join(filter(None, (place, os.environ.get(variable))))
 
 
 def built_wheel(folder: Path) -> Wheel:
