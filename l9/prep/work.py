@@ -59,7 +59,6 @@ class ShardTiming:
 
 def shard_work(plan: Plan, shard: ShardPlan, folder: Path) -> ShardWork:
     """The travelling form of one shard of a plan."""
-    inputs = {name: plan.inputs[name].state for found in shard.found for name in found.files}
     return ShardWork(
         folder=str(folder.resolve()),
         key=shard.key,
@@ -72,7 +71,7 @@ def shard_work(plan: Plan, shard: ShardPlan, folder: Path) -> ShardWork:
         known_bad=plan.card.bad_reasons,
         objects=[dataclasses.asdict(planned) for planned in shard.objects],
         found=[found.describe() for found in shard.found],
-        inputs={name: None if state is None else list(state) for name, state in inputs.items()},
+        inputs={name: None if state is None else list(state) for name, state in shard.inputs.items()},
     )
 
 

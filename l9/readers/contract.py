@@ -17,7 +17,7 @@ from l9.fingerprint import Json
 REFUSE = "refuse"  # a fact [reason, detail]: `find` knows already that this object cannot be used, and it goes to quarantine
 
 
-@dataclass(frozen=True, slots=True)  # a driver holds one for every object
+@dataclass(frozen=True, slots=True)
 class Found:
     """One object as a reader's `find` lists it.
 
@@ -38,7 +38,7 @@ class Found:
 
     def describe(self) -> dict[str, Json]:
         """As plain JSON."""
-        return asdict(self)
+        return {**asdict(self), "files": list(self.files)}
 
     @staticmethod
     def from_plain(value: dict[str, Any]) -> "Found":
