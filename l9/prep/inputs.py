@@ -8,7 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from l9.fingerprint import DigestCache
-from l9.readers.contract import Found
 from l9.sandbox.contract import Limits
 
 UNREADABLE = "unreadable"  # stands for the digest of a file that cannot be read; its object will be quarantined
@@ -59,8 +58,8 @@ class States:
         for one in inputs:
             self._numbers.extend(NO_STATE if one.state is None else one.state)
 
-    def of(self, place: int, found: Found) -> dict[str, State | None]:
-        """File -> state of the object at `place`; None where it could not be read."""
+    def of(self, place: int, files: Sequence[str]) -> dict[str, State | None]:
+        """File -> state of the object at `place`, which has these files; None where it could not be read."""
         start = self._starts[place]
-        pairs = (self._numbers[start + 2 * number : start + 2 * number + 2] for number in range(len(found.files)))
-        return {name: None if tuple(pair) == NO_STATE else (pair[0], pair[1]) for name, pair in zip(found.files, pairs, strict=True)}
+        pairs = (self._numbers[start + 2 * number : start + 2 * number + 2] for number in range(len(files)))
+        return {name: None if tuple(pair) == NO_STATE else (pair[0], pair[1]) for name, pair in zip(files, pairs, strict=True)}

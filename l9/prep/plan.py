@@ -69,8 +69,8 @@ class ShardPlan:
     def inputs(self) -> dict[str, State | None]:
         """Input file -> its state when the plan was made, None where it could not be read."""
         states: dict[str, State | None] = {}
-        for place, found in zip(self.places.tolist(), self.found, strict=True):
-            states |= self.columns.states.of(place, found)
+        for place, files in zip(self.places.tolist(), self.columns.listing.files(self.places), strict=True):
+            states |= self.columns.states.of(place, files)
         return states
 
 

@@ -69,7 +69,7 @@ def shard_work(plan: Plan, shard: ShardPlan, folder: Path) -> ShardWork:
         stages=[cast(dict[str, Any], stage.to_plain()) for stage in plan.prep.stages],
         columns=[column.describe() for column in plan.facts.columns],
         known_bad=plan.card.bad_reasons,
-        objects=[dataclasses.asdict(planned) for planned in shard.objects],
+        objects=shard.columns.planned.describe(shard.places),
         found=[found.describe() for found in shard.found],
         inputs={name: None if state is None else list(state) for name, state in shard.inputs.items()},
     )

@@ -69,8 +69,15 @@ class Listing(Sequence[Found]):
 
     def take(self, places: np.ndarray) -> list[Found]:
         """The objects at these places."""
+        return [_found(row) for row in self._rows(places, *FOUND.names)]
+
+    def files(self, places: np.ndarray) -> list[list[str]]:
+        """The files of the objects at these places."""
+        return [[name] if files is None else files for name, files in self._rows(places, "id", "files")]
+
+    def _rows(self, places: np.ndarray, *names: str) -> Iterator[tuple[Any, ...]]:
         taken = pa.array(places)
-        return [_found(row) for row in rows_of_columns({name: array.take(taken) for name, array in self.columns.items()})]
+        return rows_of_columns({name: self.columns[name].take(taken) for name in names})
 
 
 def packed(found: Iterable[Found]) -> list[bytes]:

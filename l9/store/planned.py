@@ -113,6 +113,10 @@ class PlannedTable(Sequence[PlannedObject]):
         """The objects at these places."""
         return [PlannedObject(*row) for row in self.rows(places)]
 
+    def describe(self, places: Int[ndarray, "m"]) -> list[dict[str, Any]]:
+        """The objects at these places as plain JSON: the arguments of `PlannedObject`."""
+        return [dict(zip(PLANNED.names, row, strict=True)) for row in self.rows(places)]
+
     def rows(self, places: Int[ndarray, "m"] | None = None) -> Iterator[tuple[Any, ...]]:
         """The fields of these objects, or of all, in the order of `PlannedObject`."""
         some = self.columns if places is None else {name: array.take(pa.array(places)) for name, array in self.columns.items()}
