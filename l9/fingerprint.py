@@ -27,9 +27,25 @@ SET_UP = (
 CHUNK = 1 << 20  # bytes read at a time: 1 MiB keeps memory flat and the disk busy
 
 
+ATOMS = frozenset((str, int, bool, type(None)))  # what is plain as it is
+ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)  # once: a plan calls it for every object
+
+
 def plain(value: Any, where: str = "value") -> Any:
     """`value` as plain JSON types (tuples become lists), or UsageError naming the place that has no canonical form."""
-    if value is None or isinstance(value, bool | int | str):
+    if type(value) in ATOMS:
+        return value
+    if type(value) is list:  # the plainest kinds first: `isinstance` costs more than all the rest
+        return [item if type(item) in ATOMS else plain(item, f"{where}[{number}]") for number, item in enumerate(value)]
+    if type(value) is dict and all(type(key) is str for key in value):
+        return {key: item if type(item) in ATOMS else plain(item, f"{where}.{key}") for key, item in value.items()}
+    return _plain_of_other_types(value, where)
+
+
+def _plain_of_other_types(value: Any, where: str) -> Any:
+    if isinstance(value, int | str):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -47,7 +63,11 @@ def plain(value: Any, where: str = "value") -> Any:
 
 def canonical(value: Any) -> str:
     """The one JSON text of a plain value."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return ENCODER.encode(plain(value))
+
+
+quoted = json.encoder.encode_basestring
+"""`canonical` of a text, in a third of a microsecond: for those who write the canonical JSON of ten million objects field by field."""
 
 
 def digest(value: Any) -> str:

@@ -11,7 +11,8 @@ from l9.readers import files as files_module
 from l9.readers import folder
 from l9.readers.contract import Found
 from l9.readers.files import files_below
-from l9.readers.process import find_objects
+from l9.readers.listing import Listing
+from l9.sandbox.listing import find_objects, listed
 from l9.sandbox.parent import Sandbox
 from l9.stages.contract import changes, yields
 from l9.store.columns import Column
@@ -87,21 +88,21 @@ def test_links_that_lead_to_one_folder_by_too_many_ways_are_named(tmp_path, monk
 
 def test_a_root_that_is_not_there_is_named(tmp_path, sandbox):
     with pytest.raises(UsageError, match="absent: no such folder"):
-        sandbox.call("l9.readers.process:find_objects", {"reader": READER, "root": str(tmp_path / "absent"), "parameters": {}})
+        sandbox.call("l9.sandbox.listing:find_objects", {"reader": READER, "root": str(tmp_path / "absent"), "parameters": {}})
 
 
 def test_a_name_that_is_no_text_goes_to_quarantine_under_an_escaped_id(tmp_path, sandbox):
     (tmp_path / "chair").mkdir()
     os.close(os.open(os.fsencode(tmp_path) + b"/chair/\xff.obj", os.O_CREAT))
-    (found,) = sandbox.call("l9.readers.process:find_objects", {"reader": READER, "root": str(tmp_path), "parameters": {}}).value
-    assert found["id"] == "chair/\\udcff.obj"
-    assert found["facts"]["refuse"][0] == "file-name"
+    (found,) = listed(sandbox, READER, tmp_path, {})
+    assert found.id == "chair/\\udcff.obj"
+    assert found.facts["refuse"][0] == "file-name"
 
 
 def test_an_id_that_stands_twice_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(folder, "find", lambda root: iter([Found("a.obj", ("a.obj",))] * 2))
     with pytest.raises(RefusedObject, match=r"duplicate-id: 'a\.obj'"):
-        find_objects([], reader=READER, root=str(tmp_path), parameters={})
+        Listing.of_packets(find_objects([], reader=READER, root=str(tmp_path), parameters={}).buffers)
 
 
 @changes(version=1)

@@ -16,7 +16,6 @@ from l9.cards import load_card
 from l9.config import Prep, Use
 from l9.errors import CardError, L9Error, SandboxError, ShapeError, StoreError, UsageError
 from l9.fingerprint import DigestCache
-from l9.prep import plan as plan_module
 from l9.prep import run as run_module
 from l9.prep import work as work_module
 from l9.prep.check import check_card
@@ -26,6 +25,7 @@ from l9.prep.run import run_plan
 from l9.prep.work import _notes, _rows, make_shard, new_sandbox, shard_work
 from l9.progress import quiet
 from l9.readers.meshes import FORMATS, read_mesh
+from l9.sandbox import listing as listing_module
 from l9.sandbox.contract import Answer
 from l9.sandbox.parent import Sandbox
 from l9.stages import normalise, occupancy, surface_points
@@ -203,7 +203,7 @@ def test_a_file_too_large_to_be_opened_is_not_read_to_make_a_plan(home, root, sa
 
 def test_a_listing_that_breaks_a_limit_names_card_and_root(root, monkeypatch):
     with new_sandbox() as sandbox:
-        monkeypatch.setattr(plan_module, "LISTING_SECONDS", 0.0)
+        monkeypatch.setattr(listing_module, "LISTING_SECONDS", 0.0)
         with pytest.raises(CardError, match=f"card folder: {root}: time-limit"):
             find_objects(load_card("folder"), root, sandbox)
 

@@ -170,7 +170,7 @@ def test_an_interrupted_writer_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(("names", "file"), [(NAMES, 1), (NAMES[::-1], 1), (NAMES[::-1], 2)])
 def test_writes_that_the_system_refuses_leave_nothing(tmp_path, monkeypatch, names, file, batch_bytes):
     """The first file, or the one that puts objects in order, lies on a full device: while rows are added, and at the end."""
-    real, opened = shards_module._HashedSink, []
+    real, opened = shards_module.HashedSink, []
 
     def sink(stream):
         opened.append(stream)
@@ -179,7 +179,7 @@ def test_writes_that_the_system_refuses_leave_nothing(tmp_path, monkeypatch, nam
                 os.dup2(full.fileno(), stream.fileno())
         return real(stream)
 
-    monkeypatch.setattr(shards_module, "_HashedSink", sink)
+    monkeypatch.setattr(shards_module, "HashedSink", sink)
     monkeypatch.setitem(shards_module.BATCH_BYTES, "none", batch_bytes)
     with pytest.raises(StoreError, match="no space left"), ShardWriter(tmp_path, "k", COLUMNS) as writer:
         for name in names:
@@ -196,7 +196,7 @@ def test_a_full_disk_while_writing_leaves_nothing(tmp_path, monkeypatch, names):
     with pytest.raises(StoreError, match="no space left"), ShardWriter(tmp_path, "k", COLUMNS) as writer:
         for name in names:
             writer.add(name, [row_of(name, 0)])
-        monkeypatch.setattr(shards_module._HashedSink, "write", full)
+        monkeypatch.setattr(shards_module.HashedSink, "write", full)
     assert list(tmp_path.iterdir()) == []
 
 

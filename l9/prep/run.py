@@ -6,7 +6,7 @@ is written last.
 
 import dataclasses
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from l9.prep.work import ShardTiming, make_shard, shard_work
 from l9.progress import Progress, Say
 from l9.sandbox.parent import Sandbox
 from l9.store.collect import mark_used
-from l9.store.facts import ShardFacts, arrow_path, read_facts, shard_done, sidecar_path
+from l9.store.facts import ShardFacts, ShardLine, arrow_path, read_facts, shard_done, sidecar_path
 from l9.store.publish import remove_leftovers
 from l9.store.store import Store, shards_folder, standing_store, store_folder, write_store
 
@@ -50,39 +50,38 @@ def run_plan(
     for place in (folder, shards):
         remove_leftovers(place)
     mark_used(folder / "timings.jsonl", *(sidecar_path(shards, shard.key) for shard in plan.shards))
-    facts = _sound_shards(plan, shards, digests, say)
-    if len(facts) == len(plan.shards) and (store := standing_store(home, plan.card.name, plan.facts, facts.values())) is not None:
+    done = _sound_shards(plan, shards, digests, say)
+    if len(done) == len(plan.shards) and (store := standing_store(home, plan.card.name, plan.facts, done.values())) is not None:
         return store, PrepCounts(reused=len(plan.shards))
-    missing = [shard for shard in plan.shards if shard.key not in facts]
-    counts = PrepCounts(reused=len(facts))
+    missing = [shard for shard in plan.shards if shard.key not in done]
+    counts = PrepCounts(reused=len(done))
     timings: list[ShardTiming] = []
     if missing:
         shards.mkdir(parents=True, exist_ok=True)
-        with Progress(f"prep {plan.card.name}", sum(len(shard.objects) for shard in missing), "objects", to=say) as progress:
+        with Progress(f"prep {plan.card.name}", sum(map(len, missing)), "objects", to=say) as progress:
             refused = 0
             works = {shard.key: partial(shard_work, plan, shard, shards) for shard in missing}
             marked = time.monotonic()
             tally = Tally(progress.total, time.monotonic())
             for timing in _made(works, tally, workers, address, sandbox, say):
                 timings.append(timing)
-                facts[timing.key] = read_facts(shards, timing.key)
-                digests.remember(arrow_path(shards, timing.key), facts[timing.key].sha256)
+                done[timing.key] = read_facts(shards, timing.key).line
+                digests.remember(arrow_path(shards, timing.key), done[timing.key].sha256)
                 refused += timing.quarantined
                 progress.advance(timing.objects, f"{refused} quarantined" if refused else "")
                 if time.monotonic() - marked > MARK_SECONDS:
-                    mark_used(*(sidecar_path(shards, key) for key in facts))
+                    mark_used(*(sidecar_path(shards, key) for key in done))
                     marked = time.monotonic()
         counts.lost_workers, counts.lost_machines = tally.lost_workers, tally.lost_machines
         counts.machines = tally.describe(time.monotonic())["nodes"]
     counts.made = len(timings)
-    _assert_there(shards, facts)
     lines = [dataclasses.asdict(timing) for timing in timings] + [{"finished": time.time(), **dataclasses.asdict(counts)}]
-    return write_store(home, plan.card.name, plan.facts, facts.values(), lines), counts
+    return write_store(home, plan.card.name, plan.facts, _standing_shards(shards, done), lines), counts
 
 
-def _sound_shards(plan: Plan, shards: Path, digests: DigestCache, say: Say) -> dict[str, ShardFacts]:
-    """Facts of the shards that are there with the bytes that were written, by key. Reads those that are new here or changed since."""
-    done = {shard.key: facts for shard in plan.shards if (facts := shard_done(shards, shard.key)) is not None}
+def _sound_shards(plan: Plan, shards: Path, digests: DigestCache, say: Say) -> dict[str, ShardLine]:
+    """The shards that are there with the bytes that were written, by key. Reads those that are new here or changed since."""
+    done = {shard.key: facts.line for shard in plan.shards if (facts := shard_done(shards, shard.key)) is not None}
     found = {key: digests.remembered(arrow_path(shards, key)) for key in done}
     unread = [key for key, sha256 in found.items() if sha256 is None]
     if unread:
@@ -90,16 +89,21 @@ def _sound_shards(plan: Plan, shards: Path, digests: DigestCache, say: Say) -> d
             for key in unread:
                 found[key] = digests.of(arrow_path(shards, key))
                 progress.advance()
-    for key in (key for key, facts in done.items() if found[key] != facts.sha256):
+    for key in (key for key, line in done.items() if found[key] != line.sha256):
         say(f"shard {key[:12]} is not what was written (its sha256 differs); it is made again")
-    return {key: facts for key, facts in done.items() if found[key] == facts.sha256}
+    return {key: line for key, line in done.items() if found[key] == line.sha256}
 
 
-def _assert_there(shards: Path, facts: Mapping[str, ShardFacts]) -> None:
-    """StoreError where a shard is not there any more, or is another: no manifest may name it."""
-    gone = [key for key in facts if (found := shard_done(shards, key)) is None or found.sha256 != facts[key].sha256]
-    if gone:
-        raise StoreError(f"{arrow_path(shards, gone[0])}: removed or made again since, with {len(gone) - 1} more; the same l9 prep goes on")
+def _standing_shards(shards: Path, done: Mapping[str, ShardLine]) -> Iterator[ShardFacts]:
+    """The facts of each shard, read one by one: those of ten million objects do not fit in memory at once.
+
+    raises  StoreError where a shard is not there any more, or is another: no manifest may name it
+    """
+    for key, line in done.items():
+        facts = shard_done(shards, key)
+        if facts is None or facts.sha256 != line.sha256:
+            raise StoreError(f"{arrow_path(shards, key)}: removed or made again since; the same l9 prep goes on")
+        yield facts
 
 
 def _made(works: Works, tally: Tally, workers: int, address: str | None, sandbox: Sandbox, say: Say) -> Iterable[ShardTiming]:

@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
-
 from l9.cards import Card, load_card
 from l9.config import Pipeline, Set
 from l9.errors import UsageError
@@ -69,7 +67,7 @@ class Prepared:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The classes its samples have: the card's class set, else every label; only those of which an object is left."""
-        present = {str(label) for label in pc.unique(self.store.index["label"]).to_pylist()} - {""}
+        present = self.store.labels() - {""}
         named = sorted(present) if self.about.classes is None else self.card.class_names(self.about.classes)
         return tuple(name for name in named if name in present)
 
@@ -125,7 +123,7 @@ def _prepare_set(name: str, about: Set, pipeline: Pipeline, options: Options, sa
     card = load_card(about.card)
     root = card_root(card, _root_for(about, pipeline, options), options.home, say)
     plan = make_plan(card, about.prep, root, find_objects(card, root, sandbox), digests)
-    if lost := len(set(card.label_rows) - {planned.id for planned in plan.objects}):
+    if lost := len(card.label_rows) - sum(name.as_py() in card.label_rows for name in plan.facts.table.ids):
         say(f"{card.name}: {lost:,} objects of {card.labels} are not below {root}; l9 data check {card.name}")
     how: dict[str, Any] = {"workers": options.prep_workers, "address": options.address}
     store, counts = run_plan(plan, options.home, **how, sandbox=sandbox, digests=digests, say=say)
@@ -139,7 +137,7 @@ def _say_what_is_left(prepared: Prepared, say: Say) -> None:
     counts = prepared.store.manifest["counts"]
     if counts["quarantined"]:
         say(f"{prepared.card.name}: {counts['quarantined']:,} of {counts['planned']:,} quarantined; l9 quarantine {prepared.store.id}")
-    planned = {planned.label for planned in prepared.plan.objects} - {""}
+    planned = prepared.plan.facts.table.labels - {""}
     if prepared.about.classes is not None:
         planned = set(prepared.card.class_names(prepared.about.classes))
     if gone := sorted(planned - set(prepared.classes)):

@@ -59,7 +59,6 @@ class ShardTiming:
 
 def shard_work(plan: Plan, shard: ShardPlan, folder: Path) -> ShardWork:
     """The travelling form of one shard of a plan."""
-    inputs = {name: plan.inputs[name].state for found in shard.found for name in found.files}
     return ShardWork(
         folder=str(folder.resolve()),
         key=shard.key,
@@ -70,9 +69,9 @@ def shard_work(plan: Plan, shard: ShardPlan, folder: Path) -> ShardWork:
         stages=[cast(dict[str, Any], stage.to_plain()) for stage in plan.prep.stages],
         columns=[column.describe() for column in plan.facts.columns],
         known_bad=plan.card.bad_reasons,
-        objects=[dataclasses.asdict(planned) for planned in shard.objects],
+        objects=shard.columns.planned.describe(shard.places),
         found=[found.describe() for found in shard.found],
-        inputs={name: None if state is None else list(state) for name, state in inputs.items()},
+        inputs={name: None if state is None else list(state) for name, state in shard.inputs.items()},
     )
 
 

@@ -9,7 +9,7 @@ Both run in the sandbox child. A module says `VERSION` (an integer that grows wh
 parent, in the order of `found.files`, and opens none itself. What cannot be used is refused with `RefusedObject(reason, detail)`.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from l9.fingerprint import Json
@@ -17,7 +17,7 @@ from l9.fingerprint import Json
 REFUSE = "refuse"  # a fact [reason, detail]: `find` knows already that this object cannot be used, and it goes to quarantine
 
 
-@dataclass(frozen=True, slots=True)  # a driver holds one for every object
+@dataclass(frozen=True, slots=True)
 class Found:
     """One object as a reader's `find` lists it.
 
@@ -38,7 +38,14 @@ class Found:
 
     def describe(self) -> dict[str, Json]:
         """As plain JSON."""
-        return asdict(self)
+        return {
+            "id": self.id,
+            "files": list(self.files),
+            "member": self.member,
+            "label": self.label,
+            "split": self.split,
+            "facts": self.facts,
+        }
 
     @staticmethod
     def from_plain(value: dict[str, Any]) -> "Found":

@@ -1,7 +1,7 @@
 """The parent's side of the sandbox: starts the child, opens files for it, bounds it, and takes its answers.
 
-    with Sandbox(imports=("l9.readers.folder",)) as sandbox:
-        answer = sandbox.call("l9.readers.process:find_objects", {"reader": ..., "root": ..., "parameters": {}})
+    with Sandbox(imports=("l9.stages.process",)) as sandbox:
+        answer = sandbox.call("l9.stages.process:process_object", {"reader": ..., "found": ..., ...}, [path])
 
 The child is a fresh interpreter started with `subprocess`, never a fork: Ray's and BLAS's threads do not survive one. One sandbox
 serves one caller at a time.

@@ -21,7 +21,7 @@ from numpy import ndarray
 
 from l9.fingerprint import Json
 
-HEADER_BYTES = 256 << 20  # a listing of a million objects is about 250 MB of JSON
+HEADER_BYTES = 256 << 20  # plain values alone: a portrait, a report; a listing comes as buffers
 PREFIX = struct.Struct(">Q")
 Buffer = ndarray | bytes
 

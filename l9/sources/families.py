@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -26,6 +26,7 @@ from l9.config import FOLDS
 from l9.errors import CardError, RefusedObject, SandboxError
 from l9.readers.process import read_object
 from l9.sandbox.contract import Answer
+from l9.sandbox.listing import listed
 from l9.sandbox.parent import Sandbox
 
 RESOLUTION = 32
@@ -50,15 +51,14 @@ def grids_of(card: Card, root: Path) -> dict[str, UInt8[ndarray, "4096"]]:
     grids: dict[str, ndarray] = {}
     about: dict[str, Any] = {"reader": card.reader, "parameters": card.parameters}
     with Sandbox(imports=("l9.sources.families", "l9.geometry.voxels")) as sandbox:
-        listed = sandbox.call("l9.readers.process:find_objects", {**about, "root": str(root)}).value
-        for found in cast(list[dict[str, Any]], listed):
-            arguments = {**about, "found": found, "up": card.axes.up}
+        for found in listed(sandbox, card.reader, root, card.parameters):
+            arguments = {**about, "found": found.describe(), "up": card.axes.up}
             try:
-                answer = sandbox.call("l9.sources.families:occupancy_of", arguments, [root / name for name in found["files"]])
+                answer = sandbox.call("l9.sources.families:occupancy_of", arguments, [root / name for name in found.files])
             except (RefusedObject, SandboxError) as refusal:
-                print(f"{found['id']} has no shape to compare: {refusal}", file=sys.stderr)
+                print(f"{found.id} has no shape to compare: {refusal}", file=sys.stderr)
                 continue
-            grids[found["id"]] = np.asarray(answer.buffers[0])
+            grids[found.id] = np.asarray(answer.buffers[0])
     return grids
 
 

@@ -26,6 +26,22 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class ShardLine:
+    """One shard in few words: its key, the sha256 and bytes of its file, its rows, and how many objects ended how."""
+
+    key: str
+    sha256: str
+    rows: int
+    bytes: int
+    done: int
+    quarantined: int
+
+    def describe(self) -> dict[str, Json]:
+        """Its line in the manifest."""
+        return {"key": self.key, "sha256": self.sha256, "rows": self.rows, "bytes": self.bytes}
+
+
+@dataclass(frozen=True)
 class ShardFacts:
     """What is in a shard; deterministic facts only.
 
@@ -45,6 +61,11 @@ class ShardFacts:
     bytes: int
     items: dict[str, list[int]] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def line(self) -> "ShardLine":
+        """What a manifest and a driver keep of it."""
+        return ShardLine(self.key, self.sha256, self.rows, self.bytes, len(self.objects), len(self.quarantined))
 
     def describe(self) -> dict[str, Json]:
         """As plain JSON, the key apart: that is the file's name. `checksum` is the sha256 of all the rest."""

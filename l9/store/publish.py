@@ -1,6 +1,7 @@
 """How a file comes to be: written under a temporary name, flushed to the disk, then renamed. It is there whole or not at all."""
 
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -72,6 +73,29 @@ def atomic_write(path: Path, content: bytes | Callable[[BinaryIO], None]) -> Non
             stream.write(content)
         else:
             content(stream)
+
+
+class HashedSink:
+    """What Arrow writes into: a stream that counts and hashes."""
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream, self.state, self.count = stream, hashlib.sha256(), 0
+
+    def write(self, buffer: bytes) -> int:
+        """Pass bytes on."""
+        self.state.update(buffer)
+        self.count += len(buffer)
+        return self.stream.write(buffer)
+
+    def tell(self) -> int:
+        """Bytes so far."""
+        return self.count
+
+    def flush(self) -> None:
+        """Pass on what the stream still holds."""
+        self.stream.flush()
 
 
 def remove_leftovers(folder: Path, older_than_seconds: float = LEFTOVER_SECONDS) -> list[Path]:

@@ -7,12 +7,10 @@ Any Arrow reader opens one; the columns' shapes, units and axes are in the field
 
 import contextlib
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +21,7 @@ from l9.store.columns import MAX_ROW_BYTES, Column, Row
 from l9.store.facts import Refusal, ShardFacts, arrow_path, read_facts, shard_done, write_facts
 from l9.store.mapped import Shard, verify
 from l9.store.planned import Compression
-from l9.store.publish import disk_full_named, publish, temporary_name
+from l9.store.publish import HashedSink, disk_full_named, publish, temporary_name
 
 __all__ = ["Refusal", "Shard", "ShardFacts", "ShardWriter", "read_facts", "shard_done", "verify"]
 
@@ -45,7 +43,7 @@ class _RowFile:
         self._waiting_bytes = 0
         final.parent.mkdir(parents=True, exist_ok=True)
         self.temporary = temporary_name(final)
-        self._sink = _HashedSink(self.temporary.open("xb"))
+        self._sink = HashedSink(self.temporary.open("xb"))
         codec = None if compression == "none" else compression
         self._writer = pa.ipc.new_file(self._sink, self.schema, options=pa.ipc.IpcWriteOptions(compression=codec))
 
@@ -83,26 +81,6 @@ class _RowFile:
         with disk_full_named(self.final.parent, self._waiting_bytes):
             self._writer.write_batch(pa.record_batch(arrays, schema=self.schema))
         self._waiting, self._waiting_bytes = [], 0
-
-
-class _HashedSink:
-    """What Arrow writes into: a stream that counts and hashes."""
-
-    closed = False
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream, self.state, self.count = stream, hashlib.sha256(), 0
-
-    def write(self, buffer: bytes) -> int:
-        self.state.update(buffer)
-        self.count += len(buffer)
-        return self.stream.write(buffer)
-
-    def tell(self) -> int:
-        return self.count
-
-    def flush(self) -> None:
-        self.stream.flush()
 
 
 @contextlib.contextmanager

@@ -10,23 +10,26 @@
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from l9.errors import StoreError, UsageError
-from l9.fingerprint import Json, canonical
+from l9.fingerprint import Json, canonical, file_digest
 from l9.store.columns import Column
-from l9.store.facts import ShardFacts
-from l9.store.index import index_bytes, index_table, read_index
+from l9.store.ended import Ended
+from l9.store.facts import ShardFacts, ShardLine
+from l9.store.index import labels_in, read_index, write_index
 from l9.store.mapped import Shard
 from l9.store.mapped import verify as verify_shard
-from l9.store.planned import FORMAT, KEY_DIGITS, READABLE, PlanFacts, PlannedObject
-from l9.store.publish import atomic_write
+from l9.store.planned import FORMAT, KEY_DIGITS, READABLE, PlanFacts
+from l9.store.publish import HashedSink, atomic_write
 
+T = TypeVar("T")
 REMAKE = "l9 prep with the same recipe makes it again"
 
 
@@ -43,30 +46,29 @@ def store_folder(home: Path, name: str, key: str) -> Path:
 def write_store(home: Path, name: str, plan: PlanFacts, shards: Iterable[ShardFacts], timings: Sequence[Mapping[str, Any]] = ()) -> "Store":
     """Make finished shards a store.
 
-    shards   in any order; together they hold or quarantine every object of the plan exactly once
+    shards   in any order, taken one at a time; together they hold or quarantine every object of the plan exactly once
     timings  one plain line each, for `timings.jsonl`
     raises   StoreError unless done + quarantined = planned, object by object
     """
-    ordered = sorted(shards, key=lambda facts: facts.key)
-    planned = {entry.id: entry for entry in plan.objects}
-    _assert_complete(planned, plan, ordered)
+    ended = Ended(plan.table)
+    for facts in shards:
+        ended.add(facts)
+    ended.assert_complete()
     folder = store_folder(home, name, plan.key)
-    index = index_bytes(index_table(planned, plan.columns, ordered))
-    quarantine = _quarantine_bytes(planned, ordered)
-    atomic_write(folder / "index.arrow", index)
-    atomic_write(folder / "quarantine.jsonl", quarantine)
+    index = _written(folder / FILES["index"], lambda sink: write_index(sink, ended, plan.columns))
+    quarantine = _written(folder / FILES["quarantine"], lambda sink: _write_quarantine(sink, ended))
     atomic_write(folder / "timings.jsonl", "".join(canonical(line) + "\n" for line in timings).encode())
-    manifest = _manifest(name, plan, ordered, index, quarantine)
+    manifest = _manifest(name, plan, ended.lines, index, quarantine)
     atomic_write(folder / "manifest.json", (canonical(manifest) + "\n").encode())
     return Store.open(folder)
 
 
-def standing_store(home: Path, name: str, plan: PlanFacts, shards: Iterable[ShardFacts]) -> "Store | None":
+def standing_store(home: Path, name: str, plan: PlanFacts, shards: Iterable[ShardLine]) -> "Store | None":
     """The store that `write_store` would make of these shards, where it is there already, byte for byte; None where it is to be made."""
-    ordered = sorted(shards, key=lambda facts: facts.key)
+    ordered = sorted(shards, key=lambda line: line.key)
     try:
         store = Store.open(store_folder(home, name, plan.key))
-        index, quarantine = store.part("index"), store.part("quarantine")
+        index, quarantine = store.checked("index"), store.checked("quarantine")
     except StoreError:
         return None
     expected = canonical(_manifest(name, plan, ordered, index, quarantine)) + "\n"
@@ -135,23 +137,38 @@ class Store:
 
     def verify(self) -> None:
         """Read every byte of the store; StoreError names the file that changed, or whose columns are not the manifest's."""
-        self.part("index")
-        self.part("quarantine")
+        self.checked("index")
+        self.checked("quarantine")
         for line in self.manifest["shards"]:
             if verify_shard(self.shards_folder, line["key"], line["sha256"]) != self.columns:
                 raise StoreError(f"shard {line['key']}: its columns are not those of {self.path / 'manifest.json'}; {REMAKE}")
 
+    def labels(self) -> set[str]:
+        """Every label that a row has; the index is read batch by batch, not kept."""
+        self.checked("index")
+        return labels_in(self.path / FILES["index"])
+
     def part(self, part: Literal["index", "quarantine"]) -> bytes:
         """The bytes of one of its two files; StoreError where they are not those the manifest names."""
-        told = self.manifest[part]
+        content = self._part(part, Path.read_bytes)
+        self._assert_named(part, hashlib.sha256(content).hexdigest())
+        return content
+
+    def checked(self, part: Literal["index", "quarantine"]) -> str:
+        """The sha256 of one of its two files, read without keeping it; StoreError where it is not the one the manifest names."""
+        return self._assert_named(part, self._part(part, file_digest))
+
+    def _part(self, part: str, read: Callable[[Path], T]) -> T:
         path = self.path / FILES[part]
         try:
-            content = path.read_bytes()
+            return read(path)
         except FileNotFoundError:
             raise StoreError(f"{path}: missing; {REMAKE}") from None
-        if hashlib.sha256(content).hexdigest() != told["sha256"]:
-            raise StoreError(f"{path}: changed since it was written (sha256 differs from the manifest); {REMAKE}")
-        return content
+
+    def _assert_named(self, part: str, sha256: str) -> str:
+        if sha256 != self.manifest[part]["sha256"]:
+            raise StoreError(f"{self.path / FILES[part]}: changed since it was written (sha256 differs from the manifest); {REMAKE}")
+        return sha256
 
 
 FILES = {"index": "index.arrow", "quarantine": "quarantine.jsonl"}
@@ -186,22 +203,27 @@ def find_store(home: Path, words: str) -> Store:
     raise UsageError(f"no store '{words}' in {home}; {there}")
 
 
-def _assert_complete(planned: Mapping[str, PlannedObject], plan: PlanFacts, shards: Sequence[ShardFacts]) -> None:
-    ended = [name for facts in shards for name, _ in facts.objects] + [refusal.id for facts in shards for refusal in facts.quarantined]
-    missing, foreign = sorted(planned.keys() - set(ended)), sorted(set(ended) - planned.keys())
-    if missing or foreign or len(ended) != len(planned) or len(planned) != len(plan.objects):
-        done = sum(len(facts.objects) for facts in shards)
-        example = f"; '{missing[0]}' is missing" if missing else f"; '{foreign[0]}' was not planned" if foreign else "; some stand twice"
-        raise StoreError(f"done {done} + quarantined {len(ended) - done} is not planned {len(plan.objects)}{example}.  l9 prep again")
+def _written(path: Path, write: Callable[[HashedSink], None]) -> str:
+    """sha256 of what `write` writes as `path`."""
+    digests: list[str] = []
+
+    def hashed(stream: BinaryIO) -> None:
+        sink = HashedSink(stream)
+        write(sink)
+        digests.append(sink.state.hexdigest())
+
+    atomic_write(path, hashed)
+    return digests[0]
 
 
-def _quarantine_bytes(planned: Mapping[str, PlannedObject], shards: Sequence[ShardFacts]) -> bytes:
-    refusals = sorted((refusal for facts in shards for refusal in facts.quarantined), key=lambda refusal: refusal.id)
-    lines = [{**vars(refusal), "path": planned[refusal.id].path, "key": planned[refusal.id].key} for refusal in refusals]
-    return "".join(canonical(line) + "\n" for line in lines).encode()
+def _write_quarantine(sink: HashedSink, ended: Ended) -> None:
+    places = sorted(ended.refusals)
+    for place, planned in zip(places, ended.planned.take(np.array(places, np.int64)), strict=True):
+        sink.write((canonical({**vars(ended.refusals[place]), "path": planned.path, "key": planned.key}) + "\n").encode())
 
 
-def _manifest(name: str, plan: PlanFacts, shards: Sequence[ShardFacts], index: bytes, quarantine: bytes) -> dict[str, Json]:
+def _manifest(name: str, plan: PlanFacts, shards: Sequence[ShardLine], index: str, quarantine: str) -> dict[str, Json]:
+    """The manifest of shards in order of their keys; `index` and `quarantine` are the sha256 of those files."""
     return {
         "format": FORMAT,
         "name": name,
@@ -211,13 +233,13 @@ def _manifest(name: str, plan: PlanFacts, shards: Sequence[ShardFacts], index: b
         "columns": [column.describe() for column in plan.columns],
         "counts": {
             "planned": len(plan.objects),
-            "done": sum(len(facts.objects) for facts in shards),
-            "quarantined": sum(len(facts.quarantined) for facts in shards),
-            "rows": sum(facts.rows for facts in shards),
+            "done": sum(line.done for line in shards),
+            "quarantined": sum(line.quarantined for line in shards),
+            "rows": sum(line.rows for line in shards),
         },
-        "index": {"name": FILES["index"], "sha256": hashlib.sha256(index).hexdigest()},
-        "quarantine": {"name": FILES["quarantine"], "sha256": hashlib.sha256(quarantine).hexdigest()},
-        "shards": [{"key": facts.key, "sha256": facts.sha256, "rows": facts.rows, "bytes": facts.bytes} for facts in shards],
+        "index": {"name": FILES["index"], "sha256": index},
+        "quarantine": {"name": FILES["quarantine"], "sha256": quarantine},
+        "shards": [line.describe() for line in shards],
     }
 
 
