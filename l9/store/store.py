@@ -154,7 +154,7 @@ class Store:
         return content
 
 
-FILES = {"index": "index.arrow", "quarantine": "quarantine.jsonl"}
+FILES: dict[Literal["index", "quarantine"], str] = {"index": "index.arrow", "quarantine": "quarantine.jsonl"}
 
 
 def list_stores(home: Path) -> list[Path]:
