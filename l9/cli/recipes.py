@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from l9.cli.words import HOME, Address, AsJson, CardName, Home, Rehash, Root, Settings, Tracking, Workers, answer, row
+from l9.cli.words import HOME, Address, AsJson, CardName, Home, Rehash, Root, Settings, Tracking, Workers, answer, opened, row
 
 
 def prep(
@@ -27,7 +27,8 @@ def prep(
     from l9.progress import say
 
     pipeline = _recipe(recipe, settings, card)
-    options = Options(home=home.resolve(), root=root, address=address, workers=workers, rehash=rehash, tracking=tracking)
+    place = opened(home)
+    options = Options(place.path, root=root, address=address, workers=workers, rehash=rehash, tracking=tracking, remote=place)
     if plan:
         for estimated in estimate_sets(pipeline, options, say):
             row(estimated, as_json, _estimate_line(estimated))
@@ -58,8 +59,9 @@ def run(
     from l9.progress import say
 
     pipeline = _recipe(recipe, settings, card)
+    place = opened(home)
     options = Options(
-        home=home.resolve(),
+        home=place.path,
         root=root,
         address=address,
         workers=workers,
@@ -68,6 +70,7 @@ def run(
         fresh=fresh,
         rehash=rehash,
         tracking=tracking,
+        remote=place,
     )
     report = run_pipeline(pipeline, options, say)
     metrics = [f"  {name:32} {value:.4f}" for name, value in report["metrics"].items()]

@@ -11,15 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from l9.errors import L9Error, StoreError
+from l9.errors import L9Error
 from l9.fingerprint import DigestCache
 from l9.prep.plan import Plan
+from l9.prep.shelf import Shelf
 from l9.prep.work import ShardTiming, ShardWork, make_shard, make_shard_remotely, shard_work
 from l9.progress import Progress, Say
 from l9.sandbox.parent import Sandbox
 from l9.session import ray_session
 from l9.store.collect import mark_used
-from l9.store.facts import ShardFacts, arrow_path, read_facts, shard_done, sidecar_path
+from l9.store.facts import ShardFacts, arrow_path, shard_done, sidecar_path
+from l9.store.home import Home
 from l9.store.publish import remove_leftovers
 from l9.store.store import Store, shards_folder, standing_store, store_folder, write_store
 
@@ -39,18 +41,29 @@ class PrepCounts:
 
 
 def run_plan(
-    plan: Plan, home: Path, *, workers: int, address: str | None, sandbox: Sandbox, digests: DigestCache, say: Say
+    plan: Plan,
+    home: Path,
+    *,
+    workers: int,
+    address: str | None,
+    sandbox: Sandbox,
+    digests: DigestCache,
+    say: Say,
+    remote: Home | None = None,
 ) -> tuple[Store, PrepCounts]:
     """The store of a plan: at once where it is there, else after making what is missing or damaged.
 
     workers  0: in this process; N: embedded Ray with N processors, or all of the cluster at `address`
     digests  remembers which shards have been read: one that changed since, by its size, time or inode, is read once more
+    remote   the remote home whose working folder `home` is, where there is one; the store is written to the folder alone
     """
     folder, shards = store_folder(home, plan.card.name, plan.facts.key), shards_folder(home)
     for place in (folder, shards):
         remove_leftovers(place)
     mark_used(folder / "timings.jsonl", *(sidecar_path(shards, shard.key) for shard in plan.shards))
-    facts = _sound_shards(plan, shards, digests, say)
+    shelf = Shelf(remote or Home(home))
+    there = shelf.there(plan, folder.name)
+    facts = shelf.all_of(there, _sound_shards(plan, shards, digests, say))
     if len(facts) == len(plan.shards) and (store := standing_store(home, plan.card.name, plan.facts, facts.values())) is not None:
         return store, PrepCounts(reused=len(plan.shards))
     missing = [shard for shard in plan.shards if shard.key not in facts]
@@ -60,19 +73,18 @@ def run_plan(
         shards.mkdir(parents=True, exist_ok=True)
         with Progress(f"prep {plan.card.name}", sum(len(shard.objects) for shard in missing), "objects", to=say) as progress:
             refused = 0
-            works = {shard.key: partial(shard_work, plan, shard, shards) for shard in missing}
+            works = {shard.key: partial(shard_work, plan, shard, shards, shelf.home.url) for shard in missing}
             marked = time.monotonic()
             for timing in _made(works, workers, address, sandbox, counts, say):
                 timings.append(timing)
-                facts[timing.key] = read_facts(shards, timing.key)
-                digests.remember(arrow_path(shards, timing.key), facts[timing.key].sha256)
+                facts[timing.key] = shelf.made(timing.key, digests)
                 refused += timing.quarantined
                 progress.advance(timing.objects, f"{refused} quarantined" if refused else "")
                 if time.monotonic() - marked > MARK_SECONDS:
                     mark_used(*(sidecar_path(shards, key) for key in facts))
                     marked = time.monotonic()
     counts.made = len(timings)
-    _assert_there(shards, facts)
+    shelf.assert_there(facts)
     lines = [dataclasses.asdict(timing) for timing in timings] + [{"finished": time.time(), **dataclasses.asdict(counts)}]
     return write_store(home, plan.card.name, plan.facts, facts.values(), lines), counts
 
@@ -90,13 +102,6 @@ def _sound_shards(plan: Plan, shards: Path, digests: DigestCache, say: Say) -> d
     for key in (key for key, facts in done.items() if found[key] != facts.sha256):
         say(f"shard {key[:12]} is not what was written (its sha256 differs); it is made again")
     return {key: facts for key, facts in done.items() if found[key] == facts.sha256}
-
-
-def _assert_there(shards: Path, facts: Mapping[str, ShardFacts]) -> None:
-    """StoreError where a shard is not there any more, or is another: no manifest may name it."""
-    gone = [key for key in facts if (found := shard_done(shards, key)) is None or found.sha256 != facts[key].sha256]
-    if gone:
-        raise StoreError(f"{arrow_path(shards, gone[0])}: removed or made again since, with {len(gone) - 1} more; the same l9 prep goes on")
 
 
 Works = Mapping[str, Callable[[], ShardWork]]

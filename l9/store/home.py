@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from l9.errors import StoreError, UsageError
+from l9.progress import Say, quiet
 from l9.store.address import is_address
 from l9.store.facts import ShardFacts
 from l9.store.lock import locked
@@ -58,7 +59,7 @@ class Home:
         store.verify()
 
     @contextmanager
-    def held(self, stores: Sequence[Store]) -> Iterator[None]:
+    def held(self, stores: Sequence[Store], say: Say = quiet) -> Iterator[None]:
         """All shards of these stores are here during the block."""
         yield
 
@@ -128,9 +129,9 @@ class ScratchHome(Home):
         self.stores.verify(store)
 
     @contextmanager
-    def held(self, stores: Sequence[Store]) -> Iterator[None]:
+    def held(self, stores: Sequence[Store], say: Say = quiet) -> Iterator[None]:
         """Pull and pin the shards. StoreError where they are more than the limit of the cache."""
-        with self.cache.held([wanted for store in stores for wanted in _wanted(store)]):
+        with self.cache.held([wanted for store in stores for wanted in _wanted(store)], say):
             yield
 
     @contextmanager

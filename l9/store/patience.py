@@ -19,6 +19,9 @@ class GivenUp(Exception):
     """Nobody waits for this work any more."""
 
 
+_group = threading.local()  # of a thread of `at_once`: `ended` is set when nobody waits for any of them any more
+
+
 class _Pulse:
     def __init__(self) -> None:
         self.last, self.given_up = time.monotonic(), False
@@ -50,6 +53,8 @@ def watched(work: Callable[[Beat], T], silence_seconds: float) -> T:
     threading.Thread(target=run, name="l9-remote", daemon=True).start()
     try:
         while not done.wait(LOOK_SECONDS):
+            if hasattr(_group, "ended") and _group.ended.is_set():
+                raise GivenUp
             if time.monotonic() - pulse.last >= silence_seconds:
                 raise TimeoutError(f"no answer for {silence_seconds:.0f} s")
     except BaseException:
@@ -61,11 +66,12 @@ def watched(work: Callable[[Beat], T], silence_seconds: float) -> T:
 
 
 def at_once(work: Callable[[Item], T], items: Iterable[Item]) -> list[T]:
-    """`work` on every item, several at a time, results in order; the first error ends it, and what has not begun is not begun."""
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="l9-remote") as pool:
+    """`work` on every item, several at a time, results in order; the first error ends it all, what is on its way and what has not begun."""
+    ended = threading.Event()
+    with ThreadPoolExecutor(AT_ONCE, "l9-remote", initializer=lambda: setattr(_group, "ended", ended)) as pool:
         tasks = [pool.submit(work, item) for item in items]
         try:
             return [task.result() for task in tasks]
         finally:
-            for task in tasks:
-                task.cancel()
+            ended.set()
+            pool.shutdown(cancel_futures=True)

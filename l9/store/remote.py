@@ -93,6 +93,20 @@ class RemoteHome:
 
         self._watched(name, bring)
 
+    def pull_or_undo(self, name: str, local: Path, sha256: str, done: str, cure: str) -> None:
+        """As `pull`, twice where the bytes are wrong, since a wire may be to blame; then what says "done" there is removed as well.
+
+        done  name of the file that says so, without which the next preparation makes it again; `cure` what to say of that
+        """
+        for last in (False, True):
+            try:
+                self.pull(name, local, sha256)
+                return
+            except ChangedRemotely as error:
+                if last:
+                    self.remove(done)
+                    raise StoreError(f"{error}; {cure}") from error
+
     def read(self, name: str) -> bytes:
         """The bytes of a small file."""
         place = self._place(name)

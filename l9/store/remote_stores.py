@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ from l9.errors import StoreError
 from l9.store.facts import ShardFacts, arrow_path, read_facts, sidecar_path
 from l9.store.mapped import MADE_AGAIN
 from l9.store.patience import at_once
-from l9.store.remote import RemoteFile, RemoteHome
+from l9.store.remote import ChangedRemotely, RemoteFile, RemoteHome
 from l9.store.shard_cache import shard_name, sidecar_name
 from l9.store.store import FILES, REMAKE, Store
 
@@ -37,6 +38,11 @@ class RemoteStores:
         found = at_once(lambda key: self._facts(key, there), listed)
         return {facts.key: facts for facts in found if facts is not None and facts.bytes == there[shard_name(facts.key)].bytes}
 
+    def made(self, key: str) -> ShardFacts:
+        """Facts of a shard that was pushed, from here or from another machine."""
+        self.remote.pull(sidecar_name(key), sidecar_path(self.shards, key))
+        return read_facts(self.shards, key)
+
     def _facts(self, key: str, there: Mapping[str, RemoteFile]) -> ShardFacts | None:
         self.shards.mkdir(parents=True, exist_ok=True)
         try:
@@ -49,10 +55,10 @@ class RemoteStores:
             raise
 
     def push(self, store_id: str) -> None:
-        """Index, quarantine and timings, then the manifest; nothing where this very manifest is there."""
+        """Index, quarantine and timings, then the manifest; nothing where this very store is there, its index and quarantine read once."""
         folder = self.home / "store" / store_id
         mine = (folder / MANIFEST).read_bytes()
-        if self._manifest(store_id) == mine:
+        if self._manifest(store_id) == mine and not self._changed_part(Store(folder, mine)):
             return
         for name in (*FILES.values(), "timings.jsonl"):
             self.remote.push(folder / name, f"store/{store_id}/{name}")
@@ -70,12 +76,20 @@ class RemoteStores:
             self._pull_part(store, part)
         self._pull_manifest(store_id, about)
 
+    def pull_if_there(self, store_id: str) -> None:
+        """As `pull`; nothing where the store is not there, or not as it was written: then it is written again."""
+        with suppress(StoreError):
+            self.pull(store_id)
+
     def _pull_part(self, store: Store, part: Literal["index", "quarantine"]) -> None:
         name = FILES[part]
         try:
             store.part(part)
         except StoreError:
-            self.remote.pull(f"store/{store.id}/{name}", store.path / name, store.manifest[part]["sha256"])
+            try:
+                self.remote.pull(f"store/{store.id}/{name}", store.path / name, store.manifest[part]["sha256"])
+            except ChangedRemotely as error:
+                raise StoreError(f"{error}; {REMAKE}") from error
 
     def pull_manifests(self) -> None:
         """Every manifest that is not the same here, with its time: "latest" is what was last written there. One that is gone there goes."""
@@ -87,14 +101,21 @@ class RemoteStores:
                 path.unlink(missing_ok=True)
 
     def verify(self, store: Store) -> None:
-        """Read every byte of a store there. What changed is no longer done, so that the next prep makes it again."""
-        for part, name in FILES.items():
-            if self.remote.digest(f"store/{store.id}/{name}") != store.manifest[part]["sha256"]:
-                raise StoreError(f"{self.remote.url}: store/{store.id}/{name} changed since it was written (its sha256 differs); {REMAKE}")
+        """Read every byte of a store there. A shard that changed is no longer done, so that the next prep makes it again."""
+        if changed := self._changed_part(store):
+            raise StoreError(f"{self.remote.url}: {changed} changed since it was written (its sha256 differs); {REMAKE}")
         for line in store.manifest["shards"]:
             if self.remote.digest(shard_name(line["key"])) != line["sha256"]:
                 self.remote.remove(sidecar_name(line["key"]))
                 raise StoreError(f"{self.remote.url}: shard {line['key']} changed since it was written (its sha256 differs); {REMAKE}")
+
+    def _changed_part(self, store: Store) -> str:
+        """The name of its index or quarantine there, if that is missing or not the one its manifest names; else ""."""
+        for part, name in FILES.items():
+            there = f"store/{store.id}/{name}"
+            if not self.remote.exists(there) or self.remote.digest(there) != store.manifest[part]["sha256"]:
+                return there
+        return ""
 
     def assert_there(self, facts: Mapping[str, ShardFacts]) -> None:
         """StoreError where a shard is not there any more, or is another: no manifest may name it."""

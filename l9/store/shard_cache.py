@@ -21,10 +21,12 @@ from pathlib import Path
 
 from l9.errors import StoreError, UsageError
 from l9.fingerprint import DigestCache
+from l9.progress import Progress, Say, quiet
 from l9.store.facts import REBUILD, arrow_path, read_facts, shard_done, sidecar_path
 from l9.store.lock import locked, taken
 from l9.store.mapped import MADE_AGAIN
-from l9.store.remote import ChangedRemotely, RemoteHome
+from l9.store.patience import at_once
+from l9.store.remote import RemoteHome
 
 SETTING = "L9_SHARD_CACHE"
 SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kMGT]?)B?")
@@ -88,18 +90,32 @@ class ShardCache:
             stream.close()
 
     @contextmanager
-    def held(self, shards: Sequence[Wanted]) -> Iterator[None]:
-        """All these shards are here, checked, and stay during the block.
+    def held(self, shards: Sequence[Wanted], say: Say = quiet) -> Iterator[None]:
+        """All these shards are here, checked, and stay during the block. `say` takes the progress of pulling.
 
         raises  StoreError where together they are more than the limit, or cannot be pulled
         """
-        needed = sum(one.bytes for one in {one.key: one for one in shards}.values())
+        shards = [*{one.key: one for one in shards}.values()]
+        needed = sum(one.bytes for one in shards)
         if needed > self.limit:
             raise StoreError(f"{self.folder}: {needed:,} bytes of shards are needed at once, and {self._too_small()}")
         with self.pinned([one.key for one in shards]):
+            missing = [one for one in shards if not self.has(one)]
             for one in shards:
-                self.shard(one.key, one.sha256, one.bytes)
+                if one not in missing:
+                    self.shard(one.key, one.sha256, one.bytes)
+            if missing:
+                self._pull_all(missing, say)
             yield
+
+    def _pull_all(self, shards: Sequence[Wanted], say: Say) -> None:
+        with Progress("pulling shards", len(shards), "shards", to=say) as progress:
+
+            def bring(one: Wanted) -> None:
+                self.shard(one.key, one.sha256, one.bytes)
+                progress.advance()
+
+            at_once(bring, shards)
 
     def shard(self, key: str, sha256: str, size: int | None = None) -> Path:
         """The file of a shard, pulled if it is not here; its sidecar is beside it. Its bytes are read once, and again when it changed.
@@ -165,23 +181,12 @@ class ShardCache:
             raise StoreError(f"{path}: the shard has {size:,} bytes, and {self._too_small()}")
         if not self.trim(size, key):
             raise StoreError(f"{path}: {size:,} bytes do not fit beside what processes at work have pinned, and {self._too_small()}")
-        self._pull_rows(key, sha256, path)
+        self.remote.pull_or_undo(shard_name(key), path, sha256, sidecar_name(key), REBUILD)
         self.remote.pull(sidecar_name(key), sidecar)
         if read_facts(self.folder, key).sha256 != sha256:
             raise StoreError(f"{self.remote.url}: shard {key} {MADE_AGAIN}")
         with self._digests() as digests:
             digests.remember(path, sha256)
-
-    def _pull_rows(self, key: str, sha256: str, path: Path) -> None:
-        """Twice where the bytes are wrong: a wire may be to blame. Then the shard is no longer done, so that prep makes it again."""
-        with suppress(ChangedRemotely):
-            self.remote.pull(shard_name(key), path, sha256)
-            return
-        try:
-            self.remote.pull(shard_name(key), path, sha256)
-        except ChangedRemotely as error:
-            self.remote.remove(sidecar_name(key))
-            raise StoreError(f"{error}; {REBUILD}") from error
 
     def _shards(self) -> Iterator[tuple[int, Path, int]]:
         """Time of last use in ns, path and bytes of every shard here; those on their way have other names yet."""
