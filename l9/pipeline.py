@@ -11,11 +11,13 @@ from typing import Any
 
 from l9.config import Pipeline, Training, Use, with_defaults
 from l9.errors import UsageError
-from l9.evaluate.runs import find_run, mlflow_id, weights_of
+from l9.evaluate.brought import brought_run
+from l9.evaluate.runs import mlflow_id, weights_of
 from l9.fingerprint import digest, file_digest
 from l9.prep.sets import Options, Prepared, prepare_sets
 from l9.progress import Say
 from l9.store.publish import atomic_write
+from l9.track.server import require_server
 from l9.typed import to_plain
 
 
@@ -24,15 +26,18 @@ def prepare(pipeline: Pipeline, options: Options, say: Say) -> dict[str, Any]:
     from l9.track import Tracker
 
     start = time.monotonic()
+    require_server(options.place, options.tracking)
     prepared = prepare_sets(pipeline, options, say)
     reports = {one.name: one.report() for one in prepared}
     first = next(iter(reports.values()))
     seconds = round(time.monotonic() - start, 3)
+    options.place.pull_run(options.home / "runs" / ".prep")
     tracker = Tracker(options.home, options.tracking, say)
     tracker.catch_up()
     machines = {one.name: one.counts.machines for one in prepared}
     made = any(one.counts.made for one in prepared)
     tracker.log_prep(pipeline.name, pipeline.describe(), reports, seconds, machines=machines, made=made)
+    options.place.push_run(options.home / "runs" / ".prep")
     return {**first, "seconds": seconds, "recipe": pipeline.name, "sets": reports}
 
 
@@ -53,11 +58,15 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
 
     start = time.monotonic()
     pipeline = placed(pipeline, options)
+    require_server(options.place, options.tracking)
+    if options.place.url and options.address and pipeline.trainings:
+        raise UsageError("--home s3://…: trainings on a cluster need a home that its machines mount (NFS, EFS); l9 prep does not")
     prepared = prepare_sets(pipeline, options, say)
     jobs = make_jobs(pipeline, prepared, options)
     key = digest([pipeline.name, [one.manifest_digest for one in prepared], [job.key for job in jobs]])
     folder = options.home / "runs" / f"{pipeline.name}-{key[:12]}"
     finished = folder / "run.json"
+    options.place.pull_run(folder)
     tracker = Tracker(options.home, options.tracking, say)
     tracker.catch_up()
     if finished.is_file() and not options.fresh:
@@ -65,6 +74,7 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
         return {**_stored(finished), "seconds": round(time.monotonic() - start, 3)}
     finished.unlink(missing_ok=True)
     with tracker.run(folder, pipeline.name, pipeline.describe(), {one.name: one.report() for one in prepared}) as run_id:
+        options.place.push_run(folder)
         results = [_train(job, pipeline, options, tracker, say) for job in jobs]
         metrics = gather_metrics([(job.training.name, result["metrics"]) for job, result in zip(jobs, results, strict=True)])
         tracker.log_metrics(folder, metrics)
@@ -83,6 +93,7 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
         "seconds": round(time.monotonic() - start, 3),
     }
     atomic_write(finished, json.dumps(report, indent=1).encode())
+    options.place.push_run(folder)
     return report
 
 
@@ -174,7 +185,7 @@ def _init_weights(training: Training, earlier: dict[str, Path], options: Options
         if not path.is_file():
             raise UsageError(f"init {path}: no such file; expected .safetensors weights, a training's name or a run")
         return str(path.resolve()), file_digest(path)
-    weights = weights_of(find_run(options.home, training.init))
+    weights = weights_of(brought_run(options.place, training.init))
     return str(weights), file_digest(weights)
 
 
@@ -185,12 +196,20 @@ def _versions(training: Training) -> list[int]:
 
 def _train(job: Job, pipeline: Pipeline, options: Options, tracker: Any, say: Say) -> dict[str, Any]:
     from l9.train.fit import fit
+    from l9.train.in_step import in_step
 
     say(f"training {job.folder.name}")
-    job.folder.mkdir(parents=True, exist_ok=True)
-    atomic_write(job.folder / "training.json", json.dumps(job.about, indent=1).encode())
-    with tracker.training(job.folder):
-        return fit(job.folder, home=options.home, address=options.address, fresh=options.fresh, say=say, on_checkpoint=tracker.sync)
+    stores = [facts["store"] for facts in job.about["sets"].values()]
+    with in_step(options.place, job.folder, stores, fresh=options.fresh, say=say) as push:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        atomic_write(job.folder / "training.json", json.dumps(job.about, indent=1).encode())
+
+        def durable(run_dir: Path) -> None:
+            tracker.sync(run_dir)
+            push(run_dir)
+
+        with tracker.training(job.folder):
+            return fit(job.folder, home=options.home, address=options.address, fresh=options.fresh, say=say, on_checkpoint=durable)
 
 
 def gather_metrics(results: list[tuple[str, dict[str, float]]]) -> dict[str, float]:

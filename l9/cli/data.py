@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from l9.cli.words import HOME, AsJson, Home, Root, answer, counted_bytes, new_group, row
+from l9.cli.words import HOME, AsJson, Home, Root, answer, counted_bytes, new_group, opened, row
 
 CARD_OBJECTS, STORE_OBJECTS = 24, 12  # shown where --count does not say
 MOST_OBJECTS = 1000  # on one picture, which then has about 50 million pixels
@@ -21,7 +21,10 @@ def fetch(
     from l9.progress import say
     from l9.sources.fetch import fetch as bring
 
-    root = bring(load_card(name), home.resolve(), say)
+    card, place = load_card(name), opened(home)
+    place.pull_raw(card.name)
+    root = bring(card, place.path, say)
+    place.push_raw(card.name)
     answer({"card": name, "root": str(root)}, as_json, f"{name} is at {root}")
 
 
@@ -30,9 +33,10 @@ def list_cards(home: Home = HOME, as_json: AsJson = False) -> None:
     """Every dataset with a card, one a line."""
     from l9.cards import card_names, load_card
 
+    place = opened(home)
     for name in card_names():
         card = load_card(name)
-        here = (home / "raw" / name).is_dir()
+        here = (place.path / "raw" / name).is_dir()
         about = {"card": name, "what": card.what, "licence": card.licence, "open": bool(card.source), "fetched": here}
         where = "fetched" if here else "l9 fetch " + name if card.source else "--root DIR"
         row(about, as_json, f"{name:20} {card.what}  [{where}]")
@@ -43,13 +47,13 @@ def check(name: str, root: Root = None, home: Home = HOME, as_json: AsJson = Fal
     """Compare a dataset's files with its card: counts, labels, a sample that reads."""
     from l9.cards import load_card
     from l9.prep.check import check_card
-    from l9.prep.sets import card_root
+    from l9.prep.sets import shared_root
     from l9.prep.work import new_sandbox
     from l9.progress import say
 
     card = load_card(name)
     with new_sandbox() as sandbox:
-        found = check_card(card, card_root(card, root, home.resolve(), say), sandbox)
+        found = check_card(card, shared_root(card, root, opened(home), say), sandbox)
     for problem in [*found.problems, *found.refused]:
         say(f"l9: {name}: {problem}")
     wrong = len(found.problems) + len(found.refused)
@@ -77,9 +81,9 @@ def show(
 
     _check_png(out)
     if what in card_names() or what.endswith(".yaml"):
-        _show_card(what, ids or [], root, count or CARD_OBJECTS, seed, out, home.resolve(), as_json)
+        _show_card(what, ids or [], root, count or CARD_OBJECTS, seed, out, opened(home), as_json)
     else:
-        _show_store(what, ids or [], root, count or STORE_OBJECTS, seed, out, home.resolve(), as_json)
+        _show_store(what, ids or [], root, count or STORE_OBJECTS, seed, out, opened(home), as_json)
 
 
 def _check_png(out: Path | None) -> None:
@@ -89,19 +93,19 @@ def _check_png(out: Path | None) -> None:
         raise UsageError(f"--out {out}: expected a file whose name ends in .png")
 
 
-def _show_card(name: str, ids: list[str], root: Path | None, count: int, seed: int, out: Path | None, home: Path, as_json: bool) -> None:
+def _show_card(name: str, ids: list[str], root: Path | None, count: int, seed: int, out: Path | None, home: Any, as_json: bool) -> None:
     from l9.cards import load_card
     from l9.draw.png import write_png
-    from l9.prep.sets import card_root
+    from l9.prep.sets import shared_root
     from l9.prep.show_card import show_card
     from l9.progress import say
     from l9.store.store import list_stores
 
     card = load_card(name)
-    if stores := [store.name for store in list_stores(home) if store.name.startswith(f"{name}-")]:
+    if stores := [store.name for store in list_stores(home.path) if store.name.startswith(f"{name}-")]:
         say(f"'{name}' is read as the card; for a store of it give more of its id: {', '.join(stores[:3])}")
-    total, facts, picture = show_card(card, card_root(card, root, home, say), ids, count=count, seed=seed, say=say)
-    path = out or home / "pictures" / f"{card.name}.png"
+    total, facts, picture = show_card(card, shared_root(card, root, home, say), ids, count=count, seed=seed, say=say)
+    path = out or home.path / "pictures" / f"{card.name}.png"
     write_png(path, picture)
     refused = [f"{one.id}: refused: {one.refused}" for one in facts if one.refused]
     notes = [f"{one.id}: {note}" for one in facts for note in one.notes]
@@ -110,7 +114,7 @@ def _show_card(name: str, ids: list[str], root: Path | None, count: int, seed: i
     answer(about, as_json, text)
 
 
-def _show_store(words: str, ids: list[str], root: Path | None, count: int, seed: int, out: Path | None, home: Path, as_json: bool) -> None:
+def _show_store(words: str, ids: list[str], root: Path | None, count: int, seed: int, out: Path | None, home: Any, as_json: bool) -> None:
     from l9.draw.png import write_png
     from l9.errors import UsageError
     from l9.prep.show_store import show_store
@@ -118,21 +122,22 @@ def _show_store(words: str, ids: list[str], root: Path | None, count: int, seed:
     if root is not None:
         raise UsageError(f"--root is for cards, and '{words}' is none; known: {_cards()}")
     store = _store(home, words)
-    facts, picture = show_store(store, ids, count=count, seed=seed)
-    path = out or home / "pictures" / f"{store.id}.png"
+    with home.held([store]):
+        facts, picture = show_store(store, ids, count=count, seed=seed)
+    path = out or home.path / "pictures" / f"{store.id}.png"
     if picture is not None:
         write_png(path, picture)
     drawn = str(path) if picture is not None else None
     answer({**facts, "picture": drawn}, as_json, f"{_store_text(facts)}\n{drawn or 'no column of it can be drawn'}")
 
 
-def _store(home: Path, words: str) -> Any:
+def _store(home: Any, words: str) -> Any:
     """The store, or an error that names the cards too: the word may have been meant as one."""
     from l9.errors import UsageError
-    from l9.store.store import find_store
+    from l9.evaluate.brought import brought_store
 
     try:
-        return find_store(home, words)
+        return brought_store(home, words)
     except UsageError as error:
         raise UsageError(f"{error}; and no card of that name: there is {_cards()}") from error
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from l9.cli.words import HOME, Address, AsJson, CardName, Home, Packages, Rehash, Root, Settings, Tracking, Workers, answer, row
+from l9.cli.words import HOME, Address, AsJson, CardName, Home, Packages, Rehash, Root, Settings, Tracking, Workers, answer, opened, row
 
 
 def prep(
@@ -31,7 +31,8 @@ def prep(
 
     bring_packages(packages)
     pipeline = resolved_pipeline(recipe, settings, card)
-    options = Options(home=home.resolve(), root=root, address=address, workers=workers, rehash=rehash, tracking=tracking)
+    place = opened(home)
+    options = Options(place.path, root=root, address=address, workers=workers, rehash=rehash, tracking=tracking, remote=place)
     if plan:
         for estimated in estimate_sets(pipeline, options, say):
             row(estimated, as_json, _estimate_line(estimated))
@@ -64,8 +65,9 @@ def run(
 
     bring_packages(packages)
     pipeline = resolved_pipeline(recipe, settings, card)
+    place = opened(home)
     options = Options(
-        home=home.resolve(),
+        home=place.path,
         root=root,
         address=address,
         workers=workers,
@@ -74,6 +76,7 @@ def run(
         fresh=fresh,
         rehash=rehash,
         tracking=tracking,
+        remote=place,
     )
     report = run_pipeline(pipeline, options, say)
     answer(report, as_json, report_text(report))

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from l9.cli.words import HOME, AsJson, Home, StoreName, answer, counted_bytes, new_group, row
+from l9.cli.words import HOME, AsJson, Home, StoreName, answer, counted_bytes, new_group, opened, row
 
 GRACE_HOURS = 24.0  # no preparation takes longer, so what it writes is named by a manifest by then
 
@@ -13,9 +13,9 @@ store = new_group("The stores of a home: list them, read every byte of one, remo
 
 def quarantine(store: StoreName, home: Home = HOME, as_json: AsJson = False) -> None:
     """Objects that could not be used, one a line, with the reason."""
-    from l9.store.store import find_store
+    from l9.evaluate.brought import brought_store
 
-    for refused in find_store(home.resolve(), store).quarantine():
+    for refused in brought_store(opened(home), store).quarantine():
         detail = f" ({refused['detail']})" if refused.get("detail") else ""
         row(refused, as_json, f"{refused['id']}: {refused['reason']}{detail}  {refused['path']}")
 
@@ -28,7 +28,10 @@ def list_stores(home: Home = HOME, as_json: AsJson = False) -> None:
     from l9.evaluate.usage import store_rows
     from l9.progress import duration
 
-    for about in store_rows(home.resolve()):
+    place = opened(home)
+    place.fetch_stores()
+    place.fetch_runs()
+    for about in store_rows(place.path):
         age, runs = duration(max(time.time() - about["created"], 0)), f"used by {len(about['runs'])} runs"
         row(about, as_json, f"{about['store']:34} {_contents(about)}  {age} old  {runs}")
 
@@ -43,10 +46,11 @@ def _contents(about: dict[str, Any]) -> str:
 @store.command("verify")
 def verify(store: StoreName, home: Home = HOME, as_json: AsJson = False) -> None:
     """Read every byte of a store and compare it with what the manifest says."""
-    from l9.store.store import find_store
+    from l9.evaluate.brought import brought_store
 
-    found = find_store(home.resolve(), store)
-    found.verify()
+    place = opened(home)
+    found = brought_store(place, store)
+    place.verify_store(found)
     size = sum(int(line["bytes"]) for line in found.manifest["shards"])
     about = {"store": found.id, "manifest": found.digest, "shards": len(found.manifest["shards"]), "bytes": size}
     answer(about, as_json, f"{found.id}: {about['shards']} shards, {counted_bytes(size)}, every byte as it was written")
@@ -63,10 +67,13 @@ def collect(
     as_json: AsJson = False,
 ) -> None:
     """Remove shards that no store names, and what killed writers left. Without --yes nothing is touched."""
+    from l9.errors import UsageError
     from l9.evaluate.usage import stores_used
     from l9.store.collect import find_waste, remove_waste
 
-    place = home.resolve()
+    if (opened_home := opened(home)).url:
+        raise UsageError(f"store gc works on a folder; {opened_home.url} is an object store, whose own rules remove what is old")
+    place = opened_home.path
     sweep = find_waste(place, older_than * 3600, stores_used(place) if unused else None)
     going = remove_waste(sweep, older_than * 3600) if yes else list(sweep.waste)
     kept = len(sweep.young) + len(sweep.waste) - len(going)

@@ -8,7 +8,9 @@ import typer
 
 HOME = Path("l9-home")
 
-Home = Annotated[Path, typer.Option("--home", envvar="L9_HOME", help="Where raw data, shards, runs and mlflow.db live.")]
+Home = Annotated[
+    Path, typer.Option("--home", envvar="L9_HOME", help="Where raw data, shards, runs and mlflow.db live: a folder, or s3://BUCKET/PREFIX.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object as stdout's last line; all else on stderr.")]
 Settings = Annotated[list[str], typer.Option("--set", help="Override a setting: trainings.*.schedule.epochs=3")]
 CardName = Annotated[str | None, typer.Option("--card", help="Use this dataset in place of the recipe's first.")]
@@ -24,6 +26,13 @@ Tracking = Annotated[
 ]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, a unique prefix, a key, an MLflow id, a path, or latest.")]
 StoreName = Annotated[str, typer.Argument(metavar="STORE", help="A store's id, a unique prefix, a path, or latest.")]
+
+
+def opened(home: Path) -> Any:
+    """The home that was named (l9/store/home.py): a folder, or a remote one with its working folder on this machine."""
+    from l9.store.home import open_home
+
+    return open_home(home)
 
 
 def new_group(help_line: str, **options: Any) -> typer.Typer:

@@ -26,9 +26,7 @@ def predict_file(home: Path, words: str, file: Path) -> dict[str, Any]:
 
     raises  UsageError where there is no such run or file; RefusedObject where the file cannot be used
     """
-    if not file.is_file():
-        what = "is no file" if file.exists() else "no such file"
-        raise UsageError(f"{file}: {what}; expected a mesh (.obj .ply .stl .off .glb)")
+    check_file(file)
     folder = network_of(find_run(home, words))
     facts = training_facts(folder)
     chosen = facts["sets"][(facts["training"]["test"] or list(facts["sets"]))[0]]
@@ -37,6 +35,13 @@ def predict_file(home: Path, words: str, file: Path) -> dict[str, Any]:
     with torch.no_grad():
         answers = assembly.task.predict(batch)[0]
     return {"run": folder.name, "file": str(file), "answers": answers[:ANSWERS]}
+
+
+def check_file(file: Path) -> None:
+    """UsageError where there is no such file."""
+    if not file.is_file():
+        what = "is no file" if file.exists() else "no such file"
+        raise UsageError(f"{file}: {what}; expected a mesh (.obj .ply .stl .off .glb)")
 
 
 def _batch_of(file: Path, stages: list[dict[str, Any]], up: str) -> Batch:

@@ -20,6 +20,7 @@ from l9.prep.work import new_sandbox
 from l9.progress import Say
 from l9.sandbox.parent import Sandbox
 from l9.sources.fetch import fetch
+from l9.store.home import Home
 from l9.store.numbers import column_numbers
 from l9.store.store import Store
 
@@ -30,6 +31,7 @@ class Options:
 
     workers   preparation workers: 0 in process, None one a core; at an address at most so many, None for all
     tracking  an MLflow server; None: sqlite in home
+    remote    the remote home whose working folder `home` is; None: `home` is the home
     """
 
     home: Path
@@ -41,6 +43,12 @@ class Options:
     fresh: bool = False
     rehash: bool = False
     tracking: str | None = None
+    remote: Home | None = None
+
+    @property
+    def place(self) -> Home:
+        """The home with its verbs, which keep a remote one in step."""
+        return self.remote or Home(self.home)
 
     @property
     def prep_workers(self) -> int:
@@ -58,6 +66,7 @@ class Prepared:
     plan: Plan
     store: Store
     counts: PrepCounts
+    place: Home
 
     @property
     def manifest_digest(self) -> str:
@@ -80,8 +89,9 @@ class Prepared:
 
     @cached_property
     def _numbers(self) -> dict[str, dict[str, Any]]:
-        """What its columns of one number a row hold."""
-        return column_numbers(self.store)
+        """What its columns of one number a row hold; nothing where rows are in a remote home alone, and would have to come for that."""
+        with self.place.pinned(self.store) as here:
+            return column_numbers(self.store) if here else {}
 
 
 REPORTED = ("planned", "done", "quarantined", "rows")
@@ -96,6 +106,16 @@ def card_root(card: Card, root: Path | None, home: Path, say: Say) -> Path:
     if not card.source:
         raise UsageError(f"'{card.name}' is not fetched by l9 (licence: {card.licence}); give its folder with --root DIR")
     return fetch(card, home, say)
+
+
+def shared_root(card: Card, root: Path | None, place: Home, say: Say) -> Path:
+    """As `card_root`; what one machine has fetched, the others take from the remote home."""
+    if root is None:
+        place.pull_raw(card.name)
+    found = card_root(card, root, place.path, say)
+    if root is None:
+        place.push_raw(card.name)
+    return found
 
 
 def prepare_sets(pipeline: Pipeline, options: Options, say: Say) -> list[Prepared]:
@@ -121,13 +141,14 @@ def _root_for(about: Set, pipeline: Pipeline, options: Options) -> Path | None:
 
 def _prepare_set(name: str, about: Set, pipeline: Pipeline, options: Options, sandbox: Sandbox, digests: DigestCache, say: Say) -> Prepared:
     card = load_card(about.card)
-    root = card_root(card, _root_for(about, pipeline, options), options.home, say)
+    root = shared_root(card, _root_for(about, pipeline, options), options.place, say)
     plan = make_plan(card, about.prep, root, find_objects(card, root, sandbox), digests)
     if lost := len(card.label_rows) - sum(name.as_py() in card.label_rows for name in plan.facts.table.ids):
         say(f"{card.name}: {lost:,} objects of {card.labels} are not below {root}; l9 data check {card.name}")
     how: dict[str, Any] = {"workers": options.prep_workers, "address": options.address}
-    store, counts = run_plan(plan, options.home, **how, sandbox=sandbox, digests=digests, say=say)
-    prepared = Prepared(name, about, card, plan, store, counts)
+    store, counts = run_plan(plan, options.home, **how, sandbox=sandbox, digests=digests, say=say, remote=options.remote)
+    options.place.publish_store(store.id)
+    prepared = Prepared(name, about, card, plan, store, counts, options.place)
     _say_what_is_left(prepared, say)
     return prepared
 
@@ -150,7 +171,7 @@ def estimate_sets(pipeline: Pipeline, options: Options, say: Say) -> list[dict[s
     with _tools(options) as (sandbox, digests):
         for name, about in pipeline.sets.items():
             card = load_card(about.card)
-            root = card_root(card, _root_for(about, pipeline, options), options.home, say)
+            root = shared_root(card, _root_for(about, pipeline, options), options.place, say)
             found = estimate(card, about.prep, root, workers=options.prep_workers, sandbox=sandbox, digests=digests)
             rows.append({"set": name, "workers": options.prep_workers, **dataclasses.asdict(found)})
     return rows

@@ -11,6 +11,7 @@ from typing import Any, cast
 from l9.errors import L9Error, RefusedObject, SandboxError
 from l9.fingerprint import Json, digest
 from l9.prep.plan import Plan, ShardPlan, refuse_known
+from l9.prep.shelf import brought_raw, shelved
 from l9.readers.contract import Found
 from l9.readers.files import printable
 from l9.sandbox.contract import Answer, Limits
@@ -30,6 +31,7 @@ class ShardWork:
 
     inputs  file -> its size in bytes and time of change in ns as planned, None where it could not be read then; not the inode, which
             each mount may number its own way
+    home    the address of the remote home to which the shard is pushed when it is made, "" where there is none
     """
 
     folder: str
@@ -44,6 +46,8 @@ class ShardWork:
     objects: list[dict[str, Any]]
     found: list[dict[str, Any]]
     inputs: dict[str, list[int] | None]
+    home: str = ""
+    raw: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class ShardTiming:
     sandbox_deaths: int
 
 
-def shard_work(plan: Plan, shard: ShardPlan, folder: Path) -> ShardWork:
+def shard_work(plan: Plan, shard: ShardPlan, folder: Path, home: str = "") -> ShardWork:
     """The travelling form of one shard of a plan."""
     return ShardWork(
         folder=str(folder.resolve()),
@@ -72,6 +76,8 @@ def shard_work(plan: Plan, shard: ShardPlan, folder: Path) -> ShardWork:
         objects=shard.columns.planned.describe(shard.places),
         found=[found.describe() for found in shard.found],
         inputs={name: None if state is None else list(state) for name, state in shard.inputs.items()},
+        home=home,
+        raw=plan.card.name if home and plan.root.is_relative_to(folder.parent.parent / "raw") else "",
     )
 
 
@@ -89,11 +95,13 @@ def _changed(path: Path, what: str) -> L9Error:
 
 def make_shard(work: ShardWork, sandbox: Sandbox) -> ShardTiming:
     """Write the shard under its key: rows of every object that could be used, and a refusal for every other."""
+    if work.raw:
+        work = dataclasses.replace(work, root=str(brought_raw(work.home, work.raw, work.inputs)))
     rehearse(work, sandbox)
     start, deaths = time.monotonic(), sandbox.deaths
     columns = tuple(Column.from_plain(column) for column in work.columns)
     refused = 0
-    with ShardWriter(Path(work.folder), work.key, columns) as writer:
+    with shelved(work.folder, work.key, work.home) as folder, ShardWriter(folder, work.key, columns) as writer:
         for about, found in zip(work.objects, work.found, strict=True):
             planned = PlannedObject(**about)
             try:

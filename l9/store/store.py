@@ -158,20 +158,20 @@ class Store:
         """The sha256 of one of its two files, read without keeping it; StoreError where it is not the one the manifest names."""
         return self._assert_named(part, self._part(part, file_digest))
 
-    def _part(self, part: str, read: Callable[[Path], T]) -> T:
+    def _part(self, part: Literal["index", "quarantine"], read: Callable[[Path], T]) -> T:
         path = self.path / FILES[part]
         try:
             return read(path)
         except FileNotFoundError:
             raise StoreError(f"{path}: missing; {REMAKE}") from None
 
-    def _assert_named(self, part: str, sha256: str) -> str:
+    def _assert_named(self, part: Literal["index", "quarantine"], sha256: str) -> str:
         if sha256 != self.manifest[part]["sha256"]:
             raise StoreError(f"{self.path / FILES[part]}: changed since it was written (sha256 differs from the manifest); {REMAKE}")
         return sha256
 
 
-FILES = {"index": "index.arrow", "quarantine": "quarantine.jsonl"}
+FILES: dict[Literal["index", "quarantine"], str] = {"index": "index.arrow", "quarantine": "quarantine.jsonl"}
 
 
 def list_stores(home: Path) -> list[Path]:

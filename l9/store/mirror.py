@@ -1,0 +1,139 @@
+"""A folder that changes, such as a run's, and its copy in a remote home: only what changed travels, and what says "done" comes last.
+
+<home>/cache/synced/<name>.json   size and time of each file on both sides when they were last the same
+
+Where somebody else has changed the copy since, it wins over what is here; else what is here is as new, or newer and to be pushed.
+"""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from l9.fingerprint import Json, canonical
+from l9.store.patience import at_once
+from l9.store.publish import TEMPORARY, atomic_write
+from l9.store.remote import RemoteFile, RemoteHome
+
+DONE = ("source.json", "result.json", "run.json")  # whose existence means done: they come last, and go first
+CHECKPOINT = re.compile(r"checkpoints/[^/]+/state\.json")  # names the tensors beside it, and is not ahead of metrics.jsonl
+STAYS = re.compile(rf"(.*/)?({re.escape(TEMPORARY)}.*|lock|track\.lock)|ray/.*")  # of use on this machine alone
+
+Stamp = list[int]
+"""Size in bytes, time of change in ns since 1970."""
+Known = dict[str, list[int]]
+"""File -> its stamp here, then its stamp there."""
+
+
+class Mirror:
+    """One folder below the working folder `home`, and the files called `<name>/...` in the remote home."""
+
+    def __init__(self, home: Path, remote: RemoteHome, name: str) -> None:
+        self.remote, self.name, self.folder = remote, name, home / name
+        self._record = home / "cache" / "synced" / f"{name}.json"
+
+    def push(self) -> list[str]:
+        """Bring what changed here there; returns its names. What went away here goes there, if it was ever the same on both sides."""
+        known, mine, there = self._known(), self._mine(), self._there()
+        changed = [name for name in mine if known.get(name) != [*mine[name], *there.get(name, [])]]
+        gone = [name for name in there if name in known and name not in mine]
+        self._each(self._remove, [name for name in (*gone, *changed) if name in DONE and name in there])
+        in_turn(self._push, changed)
+        self._each(self._remove, [name for name in gone if name not in DONE])
+        if changed or gone:
+            self._note(mine, self._there())
+        return changed
+
+    def pull(self, there: Mapping[str, Stamp] | None = None) -> list[str]:
+        """Where the copy changed since they were the same, make the folder like it; returns the names of what was brought.
+
+        there  what `list_files` says of the copy, where it is known already
+        """
+        there = self._there() if there is None else there
+        known, mine = self._known(), self._mine()
+        if {name: stamps[2:] for name, stamps in known.items()} == there:
+            return []
+        different = [name for name in there if known.get(name) != [*mine.get(name, []), *there[name]]]
+        for name in sorted((name for name in mine if name not in there or name in different), key=lambda name: name not in DONE):
+            if name not in there or name in DONE:
+                (self.folder / name).unlink(missing_ok=True)
+        in_turn(lambda name: self._pull(name, there[name]), different)
+        self._note(self._mine(), there)
+        return different
+
+    def pull_only(self, names: Iterable[str], there: Mapping[str, Stamp]) -> None:
+        """Bring these files of the copy, where they are not the same here and the copy changed; the folder does not become like it."""
+        if {name: stamps[2:] for name, stamps in self._known().items()} == there:
+            return
+        for name in sorted(set(names) & set(there), key=_turn):
+            path = self.folder / name
+            if not path.exists() or _stamp(path) != there[name]:
+                self._pull(name, there[name])
+
+    @property
+    def known(self) -> bool:
+        """Whether they were ever the same."""
+        return bool(self._known())
+
+    def _push(self, name: str) -> None:
+        with suppress(FileNotFoundError):  # replaced or removed since it was listed: the next push sees what is there then
+            self.remote.push(self.folder / name, f"{self.name}/{name}")
+
+    def _pull(self, name: str, stamp: Stamp) -> None:
+        path = self.folder / name
+        self.remote.pull(f"{self.name}/{name}", path)
+        os.utime(path, ns=(time.time_ns(), stamp[1]))  # when a run began is told by its files' times
+
+    def _remove(self, name: str) -> None:
+        self.remote.remove(f"{self.name}/{name}")
+
+    def _each(self, work: Callable[[str], None], names: Iterable[str]) -> None:
+        at_once(work, dict.fromkeys(names))
+
+    def _mine(self) -> dict[str, Stamp]:
+        found: dict[str, Stamp] = {}
+        for path in sorted(self.folder.rglob("*")):
+            name = path.relative_to(self.folder).as_posix()
+            with suppress(FileNotFoundError):
+                if not STAYS.fullmatch(name) and TEMPORARY not in name and path.is_file() and not path.is_symlink():
+                    found[name] = _stamp(path)
+        return found
+
+    def _there(self) -> dict[str, Stamp]:
+        return relative(self.remote.list_files(self.name), self.name)
+
+    def _known(self) -> Known:
+        try:
+            return {str(name): [int(one) for one in stamps] for name, stamps in json.loads(self._record.read_bytes()).items()}
+        except (OSError, ValueError, AttributeError, TypeError):  # not there, or damaged: everything is compared anew
+            return {}
+
+    def _note(self, mine: Mapping[str, Stamp], there: Mapping[str, Stamp]) -> None:
+        known: dict[str, Json] = {name: [*mine[name], *there[name]] for name in mine if name in there}
+        atomic_write(self._record, canonical(known).encode())
+
+
+def relative(files: Iterable[RemoteFile], name: str) -> dict[str, Stamp]:
+    """Files below `name` -> their stamps, names as they are within it."""
+    return {file.name[len(name) + 1 :]: [file.bytes, file.modified_ns] for file in files}
+
+
+def in_turn(work: Callable[[str], None], names: Iterable[str]) -> None:
+    """`work` on each file, several at a time, but none before everything that has to be there first."""
+    turns: dict[int, list[str]] = {}
+    for name in names:
+        turns.setdefault(_turn(name), []).append(name)
+    for turn in sorted(turns):
+        at_once(work, turns[turn])
+
+
+def _turn(name: str) -> int:
+    return 2 if name in DONE else 1 if CHECKPOINT.fullmatch(name) else 0
+
+
+def _stamp(path: Path) -> Stamp:
+    about = path.stat()
+    return [about.st_size, about.st_mtime_ns]
