@@ -17,6 +17,7 @@ from l9.config import Prep, Use
 from l9.errors import CardError, L9Error, SandboxError, ShapeError, StoreError, UsageError
 from l9.fingerprint import DigestCache
 from l9.prep import run as run_module
+from l9.prep import shelf as shelf_module
 from l9.prep import work as work_module
 from l9.prep.check import check_card
 from l9.prep.estimate import estimate
@@ -251,7 +252,7 @@ def test_what_a_long_preparation_has_made_stays_young(home, root, sandbox, monke
         return timing
 
     monkeypatch.setattr(run_module, "make_shard", long_ago)
-    monkeypatch.setattr(run_module, "MARK_SECONDS", -1.0)
+    monkeypatch.setattr(shelf_module, "MARK_SECONDS", -1.0)
     _prepare(home, root, sandbox)
     assert all(path.stat().st_mtime > 1e9 + 1 for path in (home / "store" / "shards").glob("*.json"))
 
