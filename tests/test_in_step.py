@@ -1,6 +1,7 @@
 """A training in a remote home: pushed at each checkpoint, gone on with elsewhere, bit-equal to one that nobody disturbed."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -87,7 +88,8 @@ def test_killed_here_it_goes_on_there(home, server, tmp_path, monkeypatch):
     (tmp_path / "kill").touch()
     facts["training"]["task"]["arguments"] = {"kill": str(tmp_path / "kill")}
     command = [sys.executable, "-c", TRAINER, home.url, json.dumps(facts)]
-    killed = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}  # for its tasks and models
+    killed = subprocess.run(command, env=here, capture_output=True, text=True, timeout=200, check=False)
     assert killed.returncode == -9, killed.stderr
     there = server.objects(f"{tmp_path.name}/runs/toy")
     assert "result.json" not in there and any(name.endswith("/state.json") for name in there)

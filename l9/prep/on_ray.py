@@ -5,7 +5,6 @@ worker died is handed out again, later each time and not for ever. What fails by
 """
 
 import contextlib
-import dataclasses
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -120,7 +119,7 @@ class _Schedule:
         work = self.works[key]()
         pinned = NodeAffinitySchedulingStrategy(node_id=name, soft=False)
         remote = ray.remote(make_shard_remotely).options(max_retries=0, num_cpus=1, scheduling_strategy=pinned)
-        self.flights[remote.remote(dataclasses.asdict(work))] = Flight(key, name, len(work.objects))
+        self.flights[remote.remote(vars(work))] = Flight(key, name, len(work.objects))
         self.tally.machines[name].handed += len(work.objects)
 
     def _landed(self) -> Iterator[ShardTiming]:
