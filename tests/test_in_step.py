@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from object_store import object_store
@@ -95,7 +96,7 @@ def test_killed_here_it_goes_on_there(home, server, tmp_path, monkeypatch):
     assert "result.json" not in there and any(name.endswith("/state.json") for name in there)
 
     monkeypatch.setenv("L9_SCRATCH", str(tmp_path / "second"))
-    second = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
+    second = subprocess.run(command, env=here, capture_output=True, text=True, timeout=200, check=True)
     assert "resuming after step" in second.stdout
     monkeypatch.setenv("L9_SCRATCH", str(tmp_path / "third"))
     third = open_home(home.url)

@@ -16,7 +16,7 @@ import time
 import traceback
 from pathlib import Path
 
-from chaos import faults, order, prep_kills, ray_kills, training
+from chaos import faults, host_cases, order, prep_kills, ray_kills, training
 from chaos.tally import Case, Outcome, Tally
 from chaos.world import World
 
@@ -72,7 +72,8 @@ def _words() -> argparse.Namespace:
 def _cases(world: World, place: ray_kills.Ground, seed: int, *, short: bool) -> list[Case]:
     kills = [*prep_kills.cases(world, seed, short=short), *ray_kills.cases(world, place, seed, short=short)]
     others = [*training.cases(world, seed, short=short), *faults.cases(world, seed, short=short)]
-    return [Case("order", _order), *others, *kills]
+    hosts = [] if short else host_cases.cases(host_cases.SMALL)
+    return [Case("order", _order), *others, *kills, *hosts]
 
 
 def _order() -> Outcome:
