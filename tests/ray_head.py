@@ -38,12 +38,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def ray_head(cpus: int = 2, **environment: str) -> Iterator[Head]:
+def ray_head(cpus: int = 2, dashboard_host: str = "127.0.0.1", **environment: str) -> Iterator[Head]:
     """A head with `cpus` processors; further variables of its environment by keyword."""
     token, port, dashboard = secrets.token_hex(32), free_port(), free_port()
     folder = Path(tempfile.mkdtemp(prefix="l9r", dir="/tmp"))
     command = [RAY, "start", "--head", "--block", "--num-cpus", str(cpus), "--object-store-memory", OBJECT_STORE, "--temp-dir", str(folder)]
-    command += ["--port", str(port), "--dashboard-port", str(dashboard), "--dashboard-host", "127.0.0.1", "--disable-usage-stats"]
+    command += ["--port", str(port), "--dashboard-port", str(dashboard), "--dashboard-host", dashboard_host, "--disable-usage-stats"]
     command += ["--dashboard-agent-listen-port", str(free_port()), "--ray-client-server-port", str(free_port())]  # others may run Ray here
     own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "RAY_USAGE_STATS_ENABLED": "0", **environment}
     with (folder / "out").open("wb") as out:
@@ -67,14 +67,15 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], out: Path) -> None:
 
 
 def end_tree(process: subprocess.Popen[bytes], mark: str) -> None:
-    """End a `ray start --block` and whatever of it was left: the processes whose command line names its folder."""
+    """End a `ray start --block` and whatever of it was left: its children (agents name no folder), and processes that name its folder."""
+    children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(20)
-    for one in psutil.process_iter(["cmdline"]):
-        if any(mark in word for word in one.info["cmdline"] or ()):
-            with contextlib.suppress(psutil.Error):
-                one.kill()
+    named = [one for one in psutil.process_iter(["cmdline"]) if any(mark in word for word in one.info["cmdline"] or ())]
+    for one in (*children, *named):
+        with contextlib.suppress(psutil.Error):
+            one.kill()
     if process.poll() is None:
         process.kill()
     process.wait(20)

@@ -64,7 +64,7 @@ def test_imports_point_down(path):
     ("library", "rooms"),
     [
         ("mlflow", {"track"}),
-        ("ray", {"session", "train", "prep"}),
+        ("ray", {"session", "train", "prep", "cluster"}),
         ("torch", {"data", "models", "tasks", "train", "evaluate"}),
     ],
 )

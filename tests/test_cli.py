@@ -14,7 +14,7 @@ from l9.cli.words import counted_bytes
 
 VERBS = {
     "": {"fetch", "data", "prep", "run", "eval", "predict", "runs", "quarantine", "store", "show", "ui"}
-    | {"submit", "status", "logs", "stop"},
+    | {"submit", "status", "logs", "stop", "doctor"},
     "data": {"list", "check", "show"},
     "runs": {"tag", "compare"},
     "store": {"list", "verify", "gc"},

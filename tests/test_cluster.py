@@ -16,7 +16,7 @@ from l9.cli import app
 from l9.cluster import client as client_module
 from l9.cluster.client import Cluster, Unreachable, checked_address
 from l9.cluster.follow import find_job, follow, job_row, own_jobs, read_words
-from l9.cluster.submit import Request, refuse_secrets, resolved_recipe, submit
+from l9.cluster.submit import Request, resolved_recipe, submit
 from l9.cluster.wheels import built_wheel, own_wheel, package_wheels
 from l9.config import Pipeline, Prep, Set, Use
 from l9.errors import ClusterError, UsageError
@@ -267,13 +267,6 @@ def test_a_cluster_that_takes_work_from_anyone_is_refused(with_token):
         with pytest.raises(UsageError, match="takes work from anyone who reaches it; start it with RAY_AUTH_MODE=token"):
             Cluster(f"http://127.0.0.1:{server.server_port}")
         server.shutdown()
-
-
-@pytest.mark.parametrize("address", ["http://me:hunter2@mlflow.example:5000", "s3://bucket/home?secret_key=hunter2"])
-def test_a_secret_in_an_address_is_not_sent(address):
-    with pytest.raises(UsageError, match="holds a secret, which would be stored with the run") as refusal:
-        refuse_secrets(address)
-    assert "hunter2" not in str(refusal.value)
 
 
 def test_a_line_that_only_looks_like_a_note_is_a_line():

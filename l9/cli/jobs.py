@@ -119,3 +119,23 @@ def stop(job: JobName, address: ClusterAddress = DASHBOARD, as_json: AsJson = Fa
         state = str(cluster.job(name)["status"]).lower()
         raise UsageError(f"{name} has ended already ({state}); nothing to stop.  l9 logs {name} --address {cluster.address}")
     answer({"job": name, "stopped": True}, as_json, f"{name} is asked to stop.  l9 status {name} --address {cluster.address}")
+
+
+def doctor(
+    address: ClusterAddress = DASHBOARD,
+    home: Annotated[str | None, typer.Option("--home", help="As the cluster's nodes see it; default: L9_HOME there.")] = None,
+    tracking: Annotated[str | None, typer.Option("--tracking", help="MLflow server, as the cluster sees it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find out what is wrong with a cluster before a job does; ends with 1 where something is."""
+    from l9.cluster.doctor import examine, findings, report_lines, report_rows
+    from l9.progress import say
+
+    facts = examine(address, home, tracking, say)
+    found = findings(facts)
+    if as_json:
+        for one in report_rows(facts, found):
+            row(one, as_json, "")
+    else:
+        print("\n".join(report_lines(facts, found)))
+    raise typer.Exit(1 if found else 0)

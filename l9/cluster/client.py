@@ -24,10 +24,11 @@ TUNNEL = "expected http://127.0.0.1:8265 through a tunnel (ray dashboard cluster
 Answer = dict[str, Any]
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
+class NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect is an answer like any other: the token goes to the address that was named and nowhere else."""
 
     def redirect_request(self, *arguments: Any, **more: Any) -> None:
+        """Called by urllib: None leaves the redirect as the answer."""
         return None
 
 
@@ -36,19 +37,22 @@ class Cluster:
 
     address  "http://HOST:PORT"; https, or http on loopback
     raises   UsageError for an address that cannot be used, no token, a wrong token, or a cluster that takes work from anyone
+
+    is_open  it takes work from anyone, and RAY_AUTH_MODE here says that this is wanted
     """
 
     def __init__(self, address: str) -> None:
         self.address = checked_address(address)
         self.token = find_token()
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect())
         self.ray_version = self._greet()
 
     def _greet(self) -> str:
         """The cluster's Ray version, once it is known that it asks strangers for a token and takes ours."""
         status, answer = self._ask("GET", "/api/version", seconds=REACH_SECONDS, token=None)
-        if status == 200 and self.token is not None:
-            raise UsageError(
+        self.is_open = status == 200
+        if self.is_open and self.token is not None:
+            raise OpenCluster(
                 f"{self.address} takes work from anyone who reaches it; start it with RAY_AUTH_MODE=token.  See docs/cluster.md"
                 f" ({MODE}=disabled here says that this is wanted)"
             )
@@ -123,6 +127,10 @@ class Cluster:
         if status == 404 and path.startswith("/api/jobs/"):
             raise UsageError(f"{self.address} knows no job '{path.split('/')[3]}'.  l9 status --address {self.address}")
         raise ClusterError(f"{self.address}{path}: {status} {told or 'without a word'}")
+
+
+class OpenCluster(UsageError):
+    """It takes work from anyone, and we were not told that this is wanted."""
 
 
 class Unreachable(ClusterError):

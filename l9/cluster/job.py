@@ -13,9 +13,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from l9.cluster.turn import jobs_at_once, queue_folder, turn
 from l9.progress import IN_A_JOB, note
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 DEATHS = 3  # times the driver may be killed before the job gives up
 BACKOFF = (5.0, 20.0, 60.0)  # seconds before each next attempt
@@ -70,23 +74,32 @@ def _run(command: Sequence[str]) -> int:
 
 def missing_requirements(folders: Sequence[str]) -> list[str]:
     """A line for each requirement of the wheels in these folders that this environment does not meet."""
-    from packaging.requirements import Requirement
+    there = [folder for folder in folders if folder and Path(folder).is_dir()]
+    return [line for distribution in importlib.metadata.distributions(path=there) for line in unmet(distribution).values()]
 
-    lines = []
-    for distribution in importlib.metadata.distributions(path=[folder for folder in folders if folder and Path(folder).is_dir()]):
-        for text in distribution.requires or ():
-            wanted = Requirement(text)
-            if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
-                continue
-            found = _installed(wanted.name)
-            if found is None or not wanted.specifier.contains(found, prereleases=True):
-                have = f"has {wanted.name} {found}" if found else f"has no {wanted.name}"
-                cure = "install it on every node (setup_commands in cluster.yaml, the image on Kubernetes), or bring it with --package"
-                lines.append(f"package {distribution.name} needs {wanted}, and this cluster {have}; {cure}")
+
+def unmet(distribution: importlib.metadata.Distribution) -> dict[str, str]:
+    """Each requirement of a distribution that this environment does not meet: the package's name -> a line with the cure."""
+    lines = {}
+    for wanted in requirements(distribution):
+        found = installed(wanted.name)
+        if found is None or not wanted.specifier.contains(found, prereleases=True):
+            have = f"has {wanted.name} {found}" if found else f"has no {wanted.name}"
+            cure = "install it on every node (setup_commands in cluster.yaml, the image on Kubernetes), or bring it with --package"
+            lines[wanted.name] = f"package {distribution.name} needs {wanted}, and this cluster {have}; {cure}"
     return lines
 
 
-def _installed(name: str) -> str | None:
+def requirements(distribution: importlib.metadata.Distribution) -> list["Requirement"]:
+    """What a distribution needs on this machine, its extras left out."""
+    from packaging.requirements import Requirement
+
+    found = [Requirement(text) for text in distribution.requires or ()]
+    return [wanted for wanted in found if wanted.marker is None or wanted.marker.evaluate({"extra": ""})]
+
+
+def installed(name: str) -> str | None:
+    """The version of a package in this environment; None where there is none."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

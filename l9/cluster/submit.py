@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import re
 import secrets
 import shlex
 import time
@@ -12,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from l9.auth import refuse_secrets
 from l9.cards import load_card
 from l9.cluster.client import Cluster
 from l9.cluster.wheels import Wheel
 from l9.config import Pipeline
-from l9.errors import ClusterError, UsageError
+from l9.errors import ClusterError
 
 JOB_FILE = "job.json"
 ACCEPT_SECONDS = 120.0  # for a job to be taken: the agent of a head that has just started takes 10 to 30
@@ -50,10 +49,10 @@ def submit(cluster: Cluster, pipeline: Pipeline, request: Request, wheels: Seque
         refuse_secrets(argument)
     name = job_name(pipeline.name)
     folder = _send(cluster, {JOB_FILE: resolved_recipe(pipeline)})
-    modules = [cluster.send_package(_package_name(wheel.content), wheel.content) for wheel in wheels]
+    modules = send_wheels(cluster, wheels)
     words = [request.verb, JOB_FILE, "--address", "auto", "--json", *(["--home", request.home] if request.home else []), *request.arguments]
     job = {
-        "entrypoint": f'{INTERPRETER} exec "${{python:-python3}}" -m l9.cluster.job {shlex.join(words)}',
+        "entrypoint": entrypoint("l9.cluster.job", words),
         "submission_id": name,
         "runtime_env": {"working_dir": folder, "py_modules": modules, "env_vars": environment()},
         "metadata": {"l9": "1", "verb": request.verb, "recipe": pipeline.name, "home": request.home or ""},
@@ -76,6 +75,16 @@ def accepted(cluster: Cluster, name: str, job: dict[str, Any], sleep: Callable[[
             wait = min(2 * wait, 8.0)
 
 
+def entrypoint(module: str, words: Sequence[str]) -> str:
+    """The command line of a job: a module of l9's, run by the interpreter that runs Ray there."""
+    return f'{INTERPRETER} exec "${{python:-python3}}" -m {module} {shlex.join(words)}'
+
+
+def send_wheels(cluster: Cluster, wheels: Sequence[Wheel]) -> list[str]:
+    """Wheels as the modules of a job; returns their addresses for `runtime_env`."""
+    return [cluster.send_package(_package_name(wheel.content), wheel.content) for wheel in wheels]
+
+
 def environment() -> dict[str, str]:
     """What the job's processes find in their environment. The cluster shows it to everyone with the token: no secrets."""
     return {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS), "RAY_USAGE_STATS_ENABLED": "0"}
@@ -90,16 +99,6 @@ def resolved_recipe(pipeline: Pipeline) -> bytes:
 def job_name(recipe: str) -> str:
     """A name nobody else's job has: recipe, day and time (UTC), four random digits."""
     return f"{recipe}-{time.strftime('%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
-
-
-def refuse_secrets(argument: str) -> None:
-    """UsageError for an address with a password in it: arguments are shown to everyone with the token, and stored with the run."""
-    parts = urlsplit(argument) if "://" in argument else None
-    if parts is not None and (parts.password or re.search(r"(secret|password|token|access)_?key?=", parts.query, re.IGNORECASE)):
-        raise UsageError(
-            f"an address of {parts.scheme}://…{parts.hostname} holds a secret, which would be stored with the run;"
-            " expected it in the cluster's environment (MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD, AWS_SECRET_ACCESS_KEY)"
-        )
 
 
 def _send(cluster: Cluster, files: dict[str, bytes]) -> str:

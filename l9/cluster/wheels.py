@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.parse
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ def own_wheel() -> Wheel:
     distribution = importlib.metadata.distribution(DISTRIBUTION)
     told = json.loads(distribution.read_text("direct_url.json") or "{}")
     if told.get("dir_info", {}).get("editable"):
-        return built_wheel(Path(urllib.parse.unquote(urllib.parse.urlsplit(told["url"]).path)))
+        return built_wheel(Path(__file__).parent.parent.parent)  # of this very code: the checkout that was installed may be another one
     return _packed(distribution)
 
 

@@ -23,6 +23,7 @@ from l9.sources.fetch import fetch
 from l9.store.home import Home
 from l9.store.numbers import column_numbers
 from l9.store.store import Store
+from l9.track import default_uri
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Options:
     """What the command line adds to a recipe; none of it is part of a key but `overfit` and `init`.
 
     workers   preparation workers: 0 in process, None one a core; at an address at most so many, None for all
-    tracking  an MLflow server; None: sqlite in home
+    tracking  an MLflow server; None: MLFLOW_TRACKING_URI, else sqlite in home
     remote    the remote home whose working folder `home` is; None: `home` is the home
+    raises    UsageError for an MLflow server whose address holds a secret
     """
 
     home: Path
@@ -49,6 +51,9 @@ class Options:
     def place(self) -> Home:
         """The home with its verbs, which keep a remote one in step."""
         return self.remote or Home(self.home)
+
+    def __post_init__(self) -> None:
+        default_uri(self.home, self.tracking)  # refused before any work is done
 
     @property
     def prep_workers(self) -> int:

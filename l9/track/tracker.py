@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from l9.auth import refuse_secrets
 from l9.errors import TrackingError, UsageError
 from l9.fingerprint import digest
 from l9.progress import Say, quiet
@@ -28,8 +29,10 @@ Reports = Mapping[str, Mapping[str, Any]]
 
 
 def default_uri(home: Path, uri: str | None) -> str:
-    """Where to track: the given server, else MLFLOW_TRACKING_URI, else sqlite in `home`."""
-    return uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home.resolve() / 'mlflow.db'}"
+    """Where to track: the given server, else MLFLOW_TRACKING_URI, else sqlite in `home`. UsageError for an address with a secret in it."""
+    given = uri or os.environ.get("MLFLOW_TRACKING_URI")
+    refuse_secrets(given or "")
+    return given or f"sqlite:///{home.resolve() / 'mlflow.db'}"
 
 
 class Tracker:

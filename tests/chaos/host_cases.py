@@ -43,6 +43,7 @@ def cases(recipe: list[str]) -> list[Case]:
         "hosts-cut": links_are_cut,
         "hosts-driver": driver_dies,
         "hosts-fifty": fifty_jobs,
+        "hosts-doctor": faults_are_found,
     }
     return [Case(name, partial(_in_folder, trial)) for name, trial in trials.items()]
 
@@ -184,6 +185,13 @@ def fifty_jobs(folder: Path) -> Outcome:
     return outcome
 
 
+def faults_are_found(folder: Path) -> Outcome:
+    """Faults planted on hosts, each found by `l9 doctor` (chaos/doctor_faults.py)."""
+    words = [sys.executable, "-m", "pytest", "-q", str(Path(__file__).with_name("doctor_faults.py"))]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST, check=False)
+    return Outcome(faults=int(done.returncode == 0), wrong=done.stdout.splitlines()[-5:] if done.returncode else [])
+
+
 def _ended(process: "subprocess.Popen[bytes]", outcome: Outcome) -> None:
     code = process.wait(LONGEST)
     if code:
@@ -222,7 +230,7 @@ def note(line: str) -> None:
 
 if __name__ == "__main__":
     chosen = {"machines_die": partial(machines_die, recipe=WHOLE if "whole" in sys.argv else SMALL), "links_are_cut": links_are_cut}
-    chosen |= {"driver_dies": driver_dies, "fifty_jobs": fifty_jobs}
+    chosen |= {"driver_dies": driver_dies, "fifty_jobs": fifty_jobs, "faults_are_found": faults_are_found}
     for word in (word for word in sys.argv[1:] if word in chosen):
         found = _in_folder(chosen[word])
         note(f"{word}: {found.wrong or 'as it should be'}")
