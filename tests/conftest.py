@@ -18,6 +18,15 @@ def _modules() -> list[str]:
 jaxtyping.install_import_hook(_modules(), "beartype.beartype")
 
 
+@pytest.fixture(scope="session")
+def head():
+    """One Ray head for all tests that send jobs: it takes 10 s to start, and its first job compiles for half a minute."""
+    from ray_head import MLFLOW_PASSWORD, ray_head
+
+    with ray_head(cpus=2, MLFLOW_TRACKING_USERNAME="me", MLFLOW_TRACKING_PASSWORD=MLFLOW_PASSWORD) as started:
+        yield started
+
+
 @pytest.fixture
 def home(tmp_path):
     """An empty l9 home."""

@@ -19,6 +19,7 @@ import psutil
 RAY = str(Path(sys.executable).with_name("ray"))
 OBJECT_STORE = str(75 << 20)  # Ray's least
 START_SECONDS = 120
+MLFLOW_PASSWORD = "hunter2-Zq7-planted"  # in the environment of the tests' head, as docs say that it should; nothing may store or say it
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def end_tree(process: subprocess.Popen[bytes], mark: str) -> None:
     children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(20)
+        process.wait(3)  # for what it does not, the signal below does
     named = [one for one in psutil.process_iter(["cmdline"]) if any(mark in word for word in one.info["cmdline"] or ())]
     for one in (*children, *named):
         with contextlib.suppress(psutil.Error):

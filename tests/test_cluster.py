@@ -9,7 +9,6 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from ray_head import ray_head
 from typer.testing import CliRunner
 
 from l9.cli import app
@@ -25,12 +24,6 @@ from l9.stages import normalise, occupancy
 
 BOX = """v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 0 0 1\nv 1 0 1\nv 1 1 1\nv 0 1 1
 f 1 4 3 2\nf 5 6 7 8\nf 1 2 6 5\nf 3 4 8 7\nf 1 5 8 4\nf 2 3 7 6\n"""
-
-
-@pytest.fixture(scope="module")
-def head():
-    with ray_head(cpus=2) as started:
-        yield started
 
 
 @pytest.fixture

@@ -37,12 +37,6 @@ def bare(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-@pytest.fixture(scope="module")
-def head():
-    with ray_head(cpus=1) as started:
-        yield started
-
-
 def _doctor(*words):
     """Exit code, findings by kind, summary, everything printed."""
     done = CliRunner().invoke(app, ["doctor", *map(str, words), "--json"], catch_exceptions=False)
@@ -68,8 +62,9 @@ def test_jobs_of_the_doctor_are_none_of_the_jobs_a_person_sent(head, monkeypatch
     from l9.cluster.follow import own_jobs
 
     monkeypatch.setenv("RAY_AUTH_TOKEN", head.token)
+    before = [job["submission_id"] for job in own_jobs(Cluster(head.address))]
     _doctor("--address", head.address, "--home", "/tmp")
-    assert own_jobs(Cluster(head.address)) == []
+    assert [job["submission_id"] for job in own_jobs(Cluster(head.address))] == before
 
 
 def test_a_home_that_is_no_folder_and_a_server_that_refuses_are_found(head, monkeypatch, tmp_path):
@@ -118,7 +113,7 @@ def test_a_cluster_without_tokens_and_with_a_public_dashboard(monkeypatch):
         assert code == 1 and set(found) == {"open"} and "takes work from anyone" in found["open"]["what"]
         monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
         code, found, summary, _ = _doctor("--address", open_head.address)
-    assert code == 1 and {"open", "no-token-mode", "dashboard", "no-home"} == set(found)
+    assert code == 1 and {"open", "no-token-mode", "dashboard", "no-home"} == set(found), found.get("no-job")
     assert "RAY_AUTH_MODE=disabled" in found["no-token-mode"]["what"] and "gcs_server [::]:" in found["no-token-mode"]["what"]
     assert found["dashboard"]["what"].startswith("the dashboard listens on 0.0.0.0:") and summary["nodes"][0]["auth_mode"] == "disabled"
 

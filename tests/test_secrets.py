@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from ray_head import ray_head
+from ray_head import MLFLOW_PASSWORD
 from typer.testing import CliRunner
 
 from l9.auth import holds_secret, refuse_secrets
@@ -26,7 +26,7 @@ from l9.stages import coarse_occupancy, normalise, occupancy
 from l9.tasks.forest import Forest
 from l9.track import default_uri
 
-PASSWORD = "hunter2-Zq7-planted"
+PASSWORD = MLFLOW_PASSWORD
 CARD = """name: toys
 what: a few procedural solids
 licence: none needed
@@ -86,13 +86,6 @@ def test_run_and_prep_refuse_it_before_any_work(verb, way, monkeypatch, tmp_path
     with pytest.raises(UsageError, match="holds a secret") as refusal:
         CliRunner().invoke(app, words, catch_exceptions=False, standalone_mode=False)
     assert "hunter2" not in str(refusal.value) and list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture(scope="module")
-def head():
-    """A head whose environment holds the password of an MLflow server, as docs say that it should."""
-    with ray_head(cpus=2, MLFLOW_TRACKING_USERNAME="me", MLFLOW_TRACKING_PASSWORD=PASSWORD) as started:
-        yield started
 
 
 def test_nothing_a_run_stores_or_says_holds_the_token_or_a_password(head, monkeypatch, tmp_path):
