@@ -4,7 +4,7 @@ import os
 
 import psutil
 
-from l9.train.network import interface_of, use_network_of
+from l9.train.interface import interface_of, use_network_of
 
 
 def test_the_interface_of_an_address():
