@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from l9.auth import MODE, TOKEN, find_token
+from l9.auth import TOKEN, find_token, say_auth_mode
 from l9.errors import UsageError
 
 PACKAGES = "L9_PACKAGES"  # folders of unpacked wheels that came with --package
@@ -69,8 +69,7 @@ def _environment(address: str | None) -> None:
         os.environ.setdefault(name, value)
     if address is not None:
         find_token()
-    elif MODE not in os.environ:
-        os.environ[MODE] = "token"
+    elif say_auth_mode() == "token":
         os.environ.setdefault(TOKEN, secrets.token_hex(32))
 
 

@@ -1,5 +1,6 @@
 """The embedded Ray listens behind a token of its own, and is gone afterwards."""
 
+import os
 import subprocess
 import sys
 
@@ -34,6 +35,17 @@ def test_a_stranger_without_the_token_is_refused():
     assert third == "False"
 
 
-def test_an_address_where_nobody_answers_is_the_words_fault():
+def test_a_mode_without_a_token_gets_one_of_its_own(tmp_path):
+    """RAY_AUTH_MODE=token is what people export for a cluster; the embedded session needs no token of theirs."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    code = "from l9.session import ray_session\nwith ray_session(None, cpus=1):\n    print('up')"
+    own = {**bare, "RAY_AUTH_MODE": "token", "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=own, capture_output=True, text=True, timeout=240, check=False)
+    assert done.stdout.strip() == "up", done.stderr
+
+
+def test_an_address_where_nobody_answers_is_the_words_fault(monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
     with pytest.raises(UsageError, match="no Ray cluster answers"), ray_session("nonsense", cpus=1):
         raise AssertionError("the block must not be entered")
