@@ -71,6 +71,9 @@ def _environment(address: str | None) -> None:
         find_token()
     elif say_auth_mode() == "token":
         os.environ.setdefault(TOKEN, secrets.token_hex(32))
+    from ray._raylet import Config  # type: ignore[attr-defined]  # compiled: mypy sees only its stub
+
+    Config.initialize("")  # Ray reads its settings where it is first imported, which somebody else may have done before
 
 
 def _join(address: str) -> None:

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import socket
+import sys
 import threading
 import time
 import zipfile
@@ -24,6 +26,14 @@ from l9.stages import normalise, occupancy
 
 BOX = """v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 0 0 1\nv 1 0 1\nv 1 1 1\nv 0 1 1
 f 1 4 3 2\nf 5 6 7 8\nf 1 2 6 5\nf 3 4 8 7\nf 1 5 8 4\nf 2 3 7 6\n"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_brought_stays(monkeypatch):
+    """What `--package` puts in front of what is installed, in this process and the environment of its children, goes with its test."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("PYTHONPATH", "L9_PACKAGES"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
 
 
 @pytest.fixture

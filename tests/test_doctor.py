@@ -113,7 +113,7 @@ def test_a_cluster_without_tokens_and_with_a_public_dashboard(monkeypatch):
         assert code == 1 and set(found) == {"open"} and "takes work from anyone" in found["open"]["what"]
         monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
         code, found, summary, _ = _doctor("--address", open_head.address)
-    assert code == 1 and {"open", "no-token-mode", "dashboard", "no-home"} == set(found), found.get("no-job")
+    assert code == 1 and {"open", "no-token-mode", "dashboard", "no-home"} == set(found), found.get("no-job", {}).get("what")
     assert "RAY_AUTH_MODE=disabled" in found["no-token-mode"]["what"] and "gcs_server [::]:" in found["no-token-mode"]["what"]
     assert found["dashboard"]["what"].startswith("the dashboard listens on 0.0.0.0:") and summary["nodes"][0]["auth_mode"] == "disabled"
 
