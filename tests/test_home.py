@@ -13,7 +13,7 @@ from store_builder import built, planned
 
 from l9.errors import StoreError, UsageError
 from l9.store.facts import arrow_path
-from l9.store.home import Home, ScratchHome, home_facts, open_home
+from l9.store.home import Home, ScratchHome, open_home
 from l9.store.store import Store, find_store, list_stores
 
 
@@ -68,7 +68,6 @@ def test_a_folder_is_a_local_home_and_its_verbs_do_nothing(tmp_path, monkeypatch
     with home.held([store]), home.pinned(store) as here:
         assert here
     home.verify_store(store)
-    assert home_facts(home, ["a"]) == {}
 
 
 def test_the_scratch_folder_says_whose_it_is(server, tmp_path):
@@ -154,10 +153,10 @@ def test_a_flipped_byte_there_is_found_by_verify_and_the_shard_is_no_longer_done
     content = bytearray(server.objects(tmp_path.name)[f"store/shards/{key}.arrow"])
     content[-100] ^= 1
     server.put(f"{tmp_path.name}/store/shards/{key}.arrow", bytes(content))
-    assert key in home_facts(one, [key])
+    assert key in one.stores.facts([key])
     with pytest.raises(StoreError, match=f"shard {key} changed since it was written"):
         one.verify_store(store)
-    assert key not in home_facts(one, [key])
+    assert key not in one.stores.facts([key])
 
 
 def test_facts_of_what_is_half_there_are_none(machines, server, tmp_path):
@@ -167,7 +166,7 @@ def test_facts_of_what_is_half_there_are_none(machines, server, tmp_path):
     server.put(f"{tmp_path.name}/store/shards/{keys[0]}.json", b"{}")
     server.put(f"{tmp_path.name}/store/shards/{keys[1]}.arrow", b"short")
     one.remote.remove(f"store/shards/{keys[2]}.arrow")
-    assert list(home_facts(two, [*keys, "none"])) == keys[3:]
+    assert list(two.stores.facts([*keys, "none"])) == keys[3:]
 
 
 PUBLISHER = """

@@ -37,7 +37,8 @@ def find_job(cluster: Cluster, words: str) -> str:
     if matches:
         raise UsageError(f"job '{words}' may be {', '.join(sorted(matches)[:4])}; give more letters")
     near = difflib.get_close_matches(words, names, 3, 0.4) or names[:3]
-    raise UsageError(f"no job '{words}' on {cluster.address}; {f'near: {chr(44).join(near)}' if near else 'none yet: l9 submit RECIPE'}")
+    told = f"near: {', '.join(near)}" if near else "none yet: l9 submit RECIPE"
+    raise UsageError(f"no job '{words}' on {cluster.address}; {told}")
 
 
 def own_jobs(cluster: Cluster) -> list[dict[str, Any]]:

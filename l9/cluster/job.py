@@ -2,7 +2,7 @@
 
 Waits for its turn, checks that what the wheels need is there, then runs the same `l9 VERB job.json` that a person would, and runs it again
 where it was killed: by the kernel for want of memory, or with its Ray session. An error that l9 tells (exit 1 or 2) is not tried again.
-Standard library only, so that a job that waits takes 15 MB.
+Standard library only, so that a job that waits takes 20 MB.
 """
 
 import importlib.metadata

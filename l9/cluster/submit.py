@@ -9,7 +9,6 @@ import time
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from l9.auth import refuse_secrets
@@ -114,8 +113,3 @@ def _send(cluster: Cluster, files: dict[str, bytes]) -> str:
 def _package_name(content: bytes) -> str:
     """Ray tells packages apart by their names: equal bytes, equal name, sent once."""
     return f"_ray_pkg_{hashlib.sha256(content).hexdigest()[:32]}.zip"
-
-
-def local_path(path: Path) -> str:
-    """A path of this machine as it is sent: absolute, since the job stands in another folder."""
-    return str(path.expanduser().absolute())

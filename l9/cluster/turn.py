@@ -1,6 +1,6 @@
 """A queue on the head of a cluster: jobs that are sent at once begin in the order in which they came, a few at a time.
 
-Ray starts whatever is sent at once, and each l9 job takes about a gibibyte on the head, so fifty of them would end it. Each job takes a
+Ray starts whatever is sent at once, and each l9 job takes half a gibibyte on the head, so fifty of them would end it. Each job takes a
 ticket, a file it holds a kernel's lock on; it begins when fewer than the limit of older tickets are still held. A lock ends with its
 holder, however that ends, so no ticket is left behind.
 """
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-GIB_EACH = 4  # of the head's memory for each job at once: 1 GiB is what a driver takes; the rest is Ray's and the page cache's
+GIB_EACH = 4  # of the head's memory for each job at once: a driver takes half a GiB; the rest is Ray's and the page cache's
 POLL = 0.5  # seconds between two looks at the queue
 AT_ONCE = "L9_JOBS_AT_ONCE"
 

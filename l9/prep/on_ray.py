@@ -23,7 +23,7 @@ WAIT_SECONDS = 2.0  # of one wait for Ray: Ctrl-C is heard no later than that
 LOOK_SECONDS = 2.0  # between two looks at which machines there are
 NOTE_SECONDS = 5.0  # between two notes of how far it is
 GET_SECONDS = 60.0  # for an answer that is there: on a cut link it may never come
-ARRIVAL_SECONDS = 1800.0  # for the first machine: a cloud takes minutes to give one
+ARRIVAL_SECONDS = 1800.0  # without any machine, at the start or after all are lost: a cloud takes minutes to give one
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class _Schedule:
         self.lost: Counter[str] = Counter()
         self.flights: dict[Any, Flight] = {}
         self.looked = self.noted = float("-inf")
+        self.seen = time.monotonic()  # the last moment at which there was a machine
         self.told_slow: set[str] = set()
 
     def run(self) -> Iterator[ShardTiming]:
@@ -87,7 +88,9 @@ class _Schedule:
         for name, machine in self.tally.machines.items():
             if machine.alive and name not in there:
                 self._machine_is_gone(name, machine)
-        if not there and now - self.tally.began > ARRIVAL_SECONDS:
+        if there:
+            self.seen = now
+        elif now - self.seen > ARRIVAL_SECONDS:
             raise L9Error(f"no machine with a processor came in {ARRIVAL_SECONDS / 60:.0f} minutes; see ray status")
 
     def _machine_is_gone(self, name: str, machine: Machine) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from l9.errors import StoreError, UsageError
 from l9.progress import Say, quiet
 from l9.store.address import is_address
-from l9.store.facts import ShardFacts
 from l9.store.lock import locked
 from l9.store.mirror import Mirror
 from l9.store.publish import atomic_write
@@ -211,8 +210,3 @@ def _scratch() -> Path:
     if given:
         return Path(given).resolve()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "l9"
-
-
-def home_facts(home: Home, keys: Sequence[str]) -> dict[str, ShardFacts]:
-    """Facts of the shards that the remote home has, of those called `keys`; none of a local home."""
-    return home.stores.facts(keys) if isinstance(home, ScratchHome) else {}

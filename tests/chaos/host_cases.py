@@ -216,7 +216,7 @@ def _compare_store(folder: Path, recipe: list[str], home: Path, outcome: Outcome
 
 
 def _compare_order(home: Path, outcome: Outcome) -> None:
-    """Every step of every training once, and each epoch's order the one that seed and epoch give."""
+    """Every step of every training once, and one order for each epoch, none of them twice."""
     for path in sorted(home.glob("runs/*/metrics.jsonl")):
         records = [json.loads(line) for line in path.read_text().splitlines()]
         if [record["step"] for record in records] != list(range(len(records))):
