@@ -18,8 +18,9 @@ $(READY): constraints.txt pyproject.toml
 demo: setup
 	$(BIN)/l9 run pipelines/quickstart.py
 
+# two processes: much of the suite waits for what it has started, killed or cut off
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # kills preparations and trainings, and compares every byte; about an hour, and it goes on where it was stopped. SHORT=1: 5 minutes
 chaos: setup

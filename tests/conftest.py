@@ -4,7 +4,9 @@ from pathlib import Path
 
 import jaxtyping
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
+WITH_HEAD = ("test_cluster.py", "test_doctor.py", "test_secrets.py")  # whose tests take the fixture `head`
 CHECKED = ("geometry", "stages", "data", "draw")
 PACKAGE = Path(__file__).parent.parent / "l9"
 
@@ -16,6 +18,18 @@ def _modules() -> list[str]:
 
 
 jaxtyping.install_import_hook(_modules(), "beartype.beartype")
+
+
+class WholeFiles(LoadFileScheduling):
+    """Two processes run the suite, each a file at a time; all files that send jobs to the one Ray head are in one of them."""
+
+    def _split_scope(self, nodeid):
+        path = super()._split_scope(nodeid)
+        return "head" if path.removeprefix("tests/") in WITH_HEAD else path
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return WholeFiles(config, log)
 
 
 @pytest.fixture(scope="session")

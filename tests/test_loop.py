@@ -23,7 +23,6 @@ from l9.train.ranks import Ranks
 
 FLOAT32 = Precision(False)
 CPU = torch.device("cpu")
-BUILDING = threading.Lock()  # torch's global generator is shared by ranks that are threads
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +31,10 @@ def samples(tmp_path_factory):
 
 
 def _classifier(lr=None, **arguments):
-    with BUILDING:
-        torch.manual_seed(0)
-        task, model = Label(("high", "low"), **arguments), Plain(("high", "low"))
+    task, model = Label(("high", "low"), **arguments), Plain(("high", "low"))
+    drawn = torch.Generator().manual_seed(0)  # ranks that are threads share torch's own generator, and seed it at each step
+    for weights in model.parameters():
+        nn.init.uniform_(weights, -0.4, 0.4, generator=drawn)
     task.bind(model)
     return task, model, State(5, movers_of(task.players(), model, lr))
 
