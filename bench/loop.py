@@ -31,6 +31,7 @@ from l9.data.batch import Batch
 from l9.data.samples import Samples
 from l9.progress import quiet
 from l9.store.columns import Column
+from l9.store.home import Home
 from l9.tasks.contract import Player, Report, Task, Turn
 from l9.track import Tracker
 from l9.train.curve import Length
@@ -223,7 +224,7 @@ def mlflow_cost(folder: Path, rounds: int) -> dict[str, Any]:
             tracker.log_prep("loop", {}, {}, 0.0)  # its database is made before the clock starts
         start = time.perf_counter()
         with tracker.training(run) if tracker is not None else nullcontext():
-            fit(run, home=home, say=quiet, on_checkpoint=tracker.sync if tracker is not None else lambda run: None)
+            fit(run, place=Home(home), say=quiet, on_checkpoint=tracker.sync if tracker is not None else lambda run: None)
         return 1e3 * (time.perf_counter() - start) / steps
 
     figures = round_robin({"alone": partial(train, tracked=False), "tracked": partial(train, tracked=True)}, rounds)

@@ -59,8 +59,6 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
     start = time.monotonic()
     pipeline = placed(pipeline, options)
     require_server(options.place, options.tracking)
-    if options.place.url and options.address and pipeline.trainings:
-        raise UsageError("--home s3://…: trainings on a cluster need a home that its machines mount (NFS, EFS); l9 prep does not")
     prepared = prepare_sets(pipeline, options, say)
     jobs = make_jobs(pipeline, prepared, options)
     key = digest([pipeline.name, [one.manifest_digest for one in prepared], [job.key for job in jobs]])
@@ -199,7 +197,7 @@ def _train(job: Job, pipeline: Pipeline, options: Options, tracker: Any, say: Sa
     from l9.train.in_step import in_step
 
     say(f"training {job.folder.name}")
-    stores = [facts["store"] for facts in job.about["sets"].values()]
+    stores = [] if options.address else [facts["store"] for facts in job.about["sets"].values()]  # there, workers bring what they need
     with in_step(options.place, job.folder, stores, fresh=options.fresh, say=say) as push:
         job.folder.mkdir(parents=True, exist_ok=True)
         atomic_write(job.folder / "training.json", json.dumps(job.about, indent=1).encode())
@@ -209,7 +207,7 @@ def _train(job: Job, pipeline: Pipeline, options: Options, tracker: Any, say: Sa
             push(run_dir)
 
         with tracker.training(job.folder):
-            return fit(job.folder, home=options.home, address=options.address, fresh=options.fresh, say=say, on_checkpoint=durable)
+            return fit(job.folder, place=options.place, address=options.address, fresh=options.fresh, say=say, on_checkpoint=durable)
 
 
 def gather_metrics(results: list[tuple[str, dict[str, float]]]) -> dict[str, float]:

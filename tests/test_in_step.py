@@ -33,7 +33,7 @@ home.fetch_store(facts["sets"]["toys"]["store"].split("/")[1])
 with in_step(home, folder, [facts["sets"]["toys"]["store"]], fresh=False, say=print) as push:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "training.json").write_text(json.dumps(facts))
-    fit(folder, home=home.path, say=print, on_checkpoint=push)
+    fit(folder, place=home, say=print, on_checkpoint=push)
 """
 
 
@@ -76,7 +76,7 @@ def _trained(home, facts, say=quiet, fresh=False):
     with in_step(home, folder, [facts["sets"]["toys"]["store"]], fresh=fresh, say=say) as push:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "training.json").write_text(json.dumps(facts))
-        fit(folder, home=home.path, say=say, fresh=fresh, on_checkpoint=push)
+        fit(folder, place=home, say=say, fresh=fresh, on_checkpoint=push)
     return folder
 
 

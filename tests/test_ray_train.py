@@ -5,12 +5,14 @@ import signal
 from pathlib import Path
 
 import pytest
-from toys import lines_of, toy_facts, toy_store, write_facts
+from toys import BoardHere, lines_of, toy_facts, toy_store, write_facts
 
-from l9.errors import TrainingError
+from l9.errors import StoreError, TrainingError
+from l9.store.home import Home
 from l9.train.checkpoints import latest
-from l9.train.fit import fit, forget, note_error, raise_noted, read_job
-from l9.train.group import _followed, _log, run_rank
+from l9.train.fit import fit, forget, read_job
+from l9.train.noted import remade_error
+from l9.train.rank import attempt
 from l9.train.ranks import Ranks
 
 SCHEDULE = {"epochs": 4, "batch": 8, "checkpoint_every": 1}
@@ -25,12 +27,14 @@ def test_a_killed_worker_costs_no_step_and_no_order(tmp_path, monkeypatch):
     kill.touch()
     said, told = [], []
     facts = toy_facts(store, home, "Label", "Plain", schedule=SCHEDULE, workers=2, arguments={"kill": str(kill)})
-    result = fit(write_facts(tmp_path / "group", facts), home=home, say=said.append, on_checkpoint=told.append)
+    result = fit(write_facts(tmp_path / "group", facts), place=Home(home), say=said.append, on_checkpoint=told.append)
     assert not kill.exists(), "no worker was killed"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "Ray kept Ctrl-C for itself"
-    assert "resuming after step 6" in said and told == [tmp_path / "group"]
+    assert "resuming after step 6" in said and said.index("resuming after step 6") < len(said) - 1
+    assert len(said) == len(set(said)), "a line of the workers was said twice"
+    assert len(told) > 1 and set(told) == {tmp_path / "group"}, "the caller hears of checkpoints meanwhile, and at the end"
     alone = toy_facts(store, home, "Label", "Plain", schedule=SCHEDULE)
-    expected = fit(write_facts(tmp_path / "alone", alone), home=home, say=said.append)
+    expected = fit(write_facts(tmp_path / "alone", alone), place=Home(home), say=said.append)
     grouped, single = (lines_of(tmp_path / name / "metrics.jsonl") for name in ("group", "alone"))
     assert [record["step"] for record in grouped] == list(range(12))
     assert [record.get("order") for record in grouped] == [record.get("order") for record in single]
@@ -39,35 +43,26 @@ def test_a_killed_worker_costs_no_step_and_no_order(tmp_path, monkeypatch):
     assert latest(tmp_path / "group").progress.step == 12
 
 
-def test_an_error_of_ours_is_noted_and_not_tried_again(tmp_path):
+def test_an_error_of_ours_is_left_on_the_board_and_not_tried_again(tmp_path):
     """What Ray does after any error is to start the workers again."""
-    home = tmp_path / "home"
+    home, board = tmp_path / "home", BoardHere()
     facts = toy_facts(toy_store(home), home, "Label", "Plain", schedule=SCHEDULE, arguments={"poison": 7})
     run_dir = write_facts(tmp_path / "run", facts)
     with pytest.raises(TrainingError, match="step 7"):
-        run_rank(read_job(run_dir, home), Ranks())
-    before = (run_dir / "progress.log").read_text()
-    run_rank(read_job(run_dir, home), Ranks())
-    assert (run_dir / "progress.log").read_text() == before
-    with pytest.raises(TrainingError, match="step 7, turn 0 of player model: term cross_entropy is nan"):
-        raise_noted(run_dir)
+        attempt(read_job(run_dir, home), Ranks(), board)
+    before = board.since(0)
+    assert before[1] == 2, "a checkpoint after each of two epochs"
+    attempt(read_job(run_dir, home), Ranks(), board)
+    assert board.since(0) == before
+    kind, message = board.failed()
+    assert kind == "TrainingError" and message.startswith("step 7, turn 0 of player model: term cross_entropy is nan")
     assert latest(run_dir).progress.step == 6
 
 
-def test_workers_lines_are_said_in_order_and_once(tmp_path):
-    said, log = [], tmp_path / "progress.log"
-    add = _log(log)
-    with _followed(log, said.append):
-        for number in range(20):
-            add(f"line {number}")
-    assert said == [f"line {number}" for number in range(20)]
-
-
-def test_a_noted_error_is_raised_as_it_was(tmp_path):
-    raise_noted(tmp_path)
-    note_error(tmp_path, TrainingError("step 3: loss is nan"))
-    with pytest.raises(TrainingError, match="step 3: loss is nan"):
-        raise_noted(tmp_path)
+@pytest.mark.parametrize(("kind", "made"), [("StoreError", StoreError), ("RefusedObject", TrainingError), ("Path", TrainingError)])
+def test_an_error_of_another_process_is_made_again(kind, made):
+    error = remade_error(kind, "step 3: loss is nan")
+    assert type(error) is made and str(error) == "step 3: loss is nan"
 
 
 def test_forget_leaves_what_the_caller_wrote(tmp_path):

@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 from toys import lines_of, toy_facts, toy_store, write_facts
 
 from l9.errors import StoreError, TrainingError, UsageError
+from l9.store.home import Home
 from l9.track.lock import locked
 from l9.train import worker
 from l9.train.assemble import assemble
@@ -33,7 +34,7 @@ def store(home):
 
 def _fit(home, run_dir, facts, **more):
     said = []
-    result = fit(write_facts(run_dir, facts) if not run_dir.exists() else run_dir, home=home, say=said.append, **more)
+    result = fit(write_facts(run_dir, facts) if not run_dir.exists() else run_dir, place=Home(home), say=said.append, **more)
     return result, said
 
 

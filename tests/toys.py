@@ -15,6 +15,7 @@ from l9.store.planned import PlanFacts, PlannedObject, shard_key
 from l9.store.shards import ShardWriter
 from l9.store.store import Store, shards_folder, write_store
 from l9.tasks.contract import Picture, Player, Report, Task, Turn
+from l9.train.board import Board
 
 CLASSES = ("high", "low")
 WIDTH = 6
@@ -51,6 +52,16 @@ def write_facts(run_dir: Path, facts: dict) -> Path:
 
 def lines_of(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+class BoardHere(Board):
+    """A board in this process, spoken to as a worker does."""
+
+    def say(self, line):
+        self.add(line)
+
+    def fail(self, error):
+        super().fail(type(error).__name__, str(error))
 
 
 class Mean(Task):

@@ -73,6 +73,9 @@ class Home:
     def pull_run(self, folder: Path) -> None:
         """Bring a folder below `runs/`, where another machine has changed it."""
 
+    def exchange_run(self, folder: Path) -> None:
+        """Push what changed here, and bring what changed there: where two machines write different files of one folder."""
+
     def fetch_runs(self) -> None:
         """Bring what says of each run what it is and what it found, so that runs can be listed and found."""
 
@@ -148,6 +151,12 @@ class ScratchHome(Home):
     def pull_run(self, folder: Path) -> None:
         """Where the remote copy changed since it was last the same, make the folder like it."""
         with self._alone_at(folder):
+            self._mirror(folder).pull()
+
+    def exchange_run(self, folder: Path) -> None:
+        """Push, then pull, with nobody of this machine between."""
+        with self._alone_at(folder):
+            self._mirror(folder).push()
             self._mirror(folder).pull()
 
     def fetch_runs(self) -> None:

@@ -36,15 +36,19 @@ class Mirror:
         self._record = home / "cache" / "synced" / f"{name}.json"
 
     def push(self) -> list[str]:
-        """Bring what changed here there; returns its names. What went away here goes there, if it was ever the same on both sides."""
+        """Bring what changed here there; returns its names. What went away here goes there, if it was ever the same on both sides.
+
+        What changed there alone stays as it is there: the next pull brings it.
+        """
         known, mine, there = self._known(), self._mine(), self._there()
-        changed = [name for name in mine if known.get(name) != [*mine[name], *there.get(name, [])]]
-        gone = [name for name in there if name in known and name not in mine]
+        changed = [name for name in mine if known.get(name, [])[:2] != mine[name]]
+        gone = [name for name in there if known.get(name, [])[2:] == there[name] and name not in mine]
         self._each(self._remove, [name for name in (*gone, *changed) if name in DONE and name in there])
         in_turn(self._push, changed)
         self._each(self._remove, [name for name in gone if name not in DONE])
         if changed or gone:
-            self._note(mine, self._there())
+            unchanged = {name: known[name][2:] for name in mine if name not in changed}
+            self._note(mine, unchanged | {name: stamp for name, stamp in self._there().items() if name in changed})
         return changed
 
     def pull(self, there: Mapping[str, Stamp] | None = None) -> list[str]:

@@ -1,23 +1,23 @@
 """A group of Ray Train workers for one training: started together, restarted together when one dies, resuming from our own checkpoints.
 
 Ray places the processes, opens the process group and notices deaths. Checkpoints, metrics and results stay our files in the run's
-folder, so a restarted group continues exactly as a restarted process does.
+folder, in the home that all machines reach, so a restarted group continues exactly as a restarted process does.
 """
 
-import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from l9.errors import L9Error, TrainingError
-from l9.progress import Say, quiet
+from l9.errors import TrainingError
+from l9.progress import Say
 from l9.session import ray_session
+from l9.store.home import Home
 from l9.train.assemble import Job
-from l9.train.noted import note_error
-from l9.train.ranks import Ranks
+from l9.train.board import Teller, board_read
+from l9.train.noted import remade_error
+from l9.train.rank import cores, work_as_rank
 
 RESTARTS = (
     8  # of the whole group, for deaths of workers and machines; errors of ours are not retried, machines called back by a cloud not counted
@@ -25,19 +25,20 @@ RESTARTS = (
 PLACINGS = 90  # times the group may fail to find room, 20 s each (l9/session.py): half an hour, in which a cloud gives a machine or never
 COLLECTIVE_SECONDS = 90  # of one sum over all ranks: a rank beyond a cut link is given up after that
 GROW_SECONDS = 30.0  # between two looks at whether an elastic group could be larger
-POLL = 0.5  # seconds between two looks at what the workers said
 
 
-def fit_with_workers(job: Job, workers: int | tuple[int, int], address: str | None, say: Say) -> None:
-    """Run `train_worker` on every rank until rank 0 has written a result or an error of ours.
+def fit_with_workers(
+    job: Job, workers: int | tuple[int, int], address: str | None, say: Say, place: Home, saved: Callable[[], None]
+) -> None:
+    """Run `train_worker` on every rank until rank 0 has written a result, or a rank has left an error of ours.
 
-    raises  TrainingError when the group died more often than it is restarted, or cannot be placed
+    place   the home in which the folder is, as this process knows it
+    saved   called from a thread when a checkpoint of theirs is durable
+    raises  that error; TrainingError when the group died more often than it is restarted, or cannot be placed
     """
     run_dir = Path(job["run_dir"])
-    log = run_dir / "progress.log"
-    log.unlink(missing_ok=True)
     most = workers if isinstance(workers, int) else workers[1]
-    with ray_session(address, cpus=max(most, _cores())), _followed(log, say):
+    with ray_session(address, cpus=max(most, cores())), board_read(say, saved) as board:
         import ray.train
         from ray.train.torch import TorchTrainer
 
@@ -45,8 +46,14 @@ def fit_with_workers(job: Job, workers: int | tuple[int, int], address: str | No
 
         gpu = _use_gpu(job)
         trainer = TorchTrainer(
-            _rank,
-            train_loop_config={"job": job, "cores": _cores() if address is None else None},
+            work_as_rank,
+            train_loop_config={
+                "job": job,
+                "board": board,
+                "cores": cores() if address is None else None,
+                "home": place.url,
+                "here": str(place.path),
+            },
             torch_config=ClusterTorchConfig(backend="nccl" if gpu else "gloo", timeout_s=COLLECTIVE_SECONDS),
             scaling_config=ray.train.ScalingConfig(
                 num_workers=workers,
@@ -61,12 +68,18 @@ def fit_with_workers(job: Job, workers: int | tuple[int, int], address: str | No
                 failure_config=ray.train.FailureConfig(max_failures=RESTARTS, controller_failure_limit=PLACINGS),
             ),
         )
+        died: Exception | None = None
         try:
             with _interrupt_kept():
                 trainer.fit()
         except ray.train.TrainingFailedError as error:
-            last = str(error).strip().splitlines()[-1]
-            raise TrainingError(f"the workers of {run_dir.name} failed again and again ({last}); l9 run again continues") from error
+            died = error
+        left = Teller(board).failed()
+        if left is not None:
+            raise remade_error(*left) from died
+        if died is not None:
+            last = str(died).strip().splitlines()[-1]
+            raise TrainingError(f"the workers of {run_dir.name} failed again and again ({last}); l9 run again continues") from died
 
 
 @contextmanager
@@ -82,34 +95,6 @@ def _interrupt_kept() -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-def _rank(config: dict[str, Any]) -> None:
-    """What every worker runs."""
-    import ray.train
-    import ray.train.torch
-    import torch
-
-    context = ray.train.get_context()
-    torch.set_num_threads(max(1, (config["cores"] or _cores()) // context.get_local_world_size()))
-    run_rank(config["job"], Ranks(context.get_world_rank(), context.get_world_size(), ray.train.torch.get_device()))
-
-
-def run_rank(job: Job, ranks: Ranks) -> None:
-    """`train_worker` as one attempt of a group that is started again after any error.
-
-    An error of ours would only come again: it is noted, and the next attempt ends at once.
-    """
-    from l9.train.worker import train_worker
-
-    run_dir = Path(job["run_dir"])
-    if (run_dir / "error.json").exists() or (run_dir / "result.json").exists():
-        return
-    try:
-        train_worker(job, say=_log(run_dir / "progress.log") if ranks.rank == 0 else quiet, ranks=ranks)
-    except L9Error as error:
-        note_error(run_dir, error)
-        raise
-
-
 def _use_gpu(job: Job) -> bool:
     import ray
 
@@ -120,43 +105,3 @@ def _use_gpu(job: Job) -> bool:
 def _resources(job: Job, gpu: bool) -> dict[str, float] | None:
     gpus = job["train"]["gpus"]
     return {"CPU": 1, "GPU": 1 if gpus == "auto" else gpus} if gpu else None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-def _log(path: Path) -> Say:
-    """Appends whole lines: one write each, so a killed worker leaves none in halves."""
-
-    def add(line: str) -> None:
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write(f"{line}\n")
-
-    return add
-
-
-@contextmanager
-def _followed(log: Path, say: Say) -> Iterator[None]:
-    """Say each new line of a file while the block runs."""
-    done = threading.Event()
-
-    def follow() -> None:
-        said = 0
-        while True:
-            ended = done.wait(POLL)
-            lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
-            for line in lines[said:]:
-                if line.endswith("\n"):
-                    say(line.rstrip("\n"))
-                    said += 1
-            if ended:
-                return
-
-    follower = threading.Thread(target=follow, name="l9-follow", daemon=True)
-    follower.start()
-    try:
-        yield
-    finally:
-        done.set()
-        follower.join()

@@ -23,12 +23,18 @@ def in_step(home: Home, folder: Path, stores: list[str], *, fresh: bool, say: Sa
     """
     home.pull_run(folder)
     needed = [] if (folder / RESULT).is_file() and not fresh else stores
-    with home.held([Store.open(home.path / name) for name in needed], say):
-        try:
-            yield lambda run_dir: _push_or_say(home, run_dir, say)
-        except BaseException:
-            _push_or_say(home, folder, say)
-            raise
+    with home.held([Store.open(home.path / name) for name in needed], say), pushed(home, folder, say) as push:
+        yield push
+
+
+@contextmanager
+def pushed(home: Home, folder: Path, say: Say) -> Iterator[Callable[[Path], None]]:
+    """What is in a run's folder at the end of the block is pushed, however it ends; yields what pushes at a checkpoint."""
+    try:
+        yield lambda run_dir: _push_or_say(home, run_dir, say)
+    except BaseException:
+        _push_or_say(home, folder, say)
+        raise
     home.push_run(folder)
 
 

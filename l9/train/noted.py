@@ -1,4 +1,4 @@
-"""Errors of ours, left in a run's folder (`error.json`) where the parent, later attempts and the tracker see them."""
+"""Errors of ours as words: left in a run's folder (`error.json`) where the tracker sees them, or told by another process."""
 
 import json
 from contextlib import suppress
@@ -10,7 +10,7 @@ from l9.store.publish import atomic_write
 
 
 def note_error(run_dir: Path, error: L9Error) -> None:
-    """Leave an error of ours where the parent, later attempts and the tracker see it: it would come again, so it is not retried.
+    """Leave an error of ours where the tracker sees it.
 
     A full disk takes no note and must not hide the error either: it goes on to the caller all the same.
     """
@@ -19,13 +19,9 @@ def note_error(run_dir: Path, error: L9Error) -> None:
         atomic_write(run_dir / "error.json", json.dumps(facts).encode())
 
 
-def raise_noted(run_dir: Path) -> None:
-    """Raise the error that a worker noted, if one did."""
-    path = run_dir / "error.json"
-    if not path.is_file():
-        return
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    kind = getattr(errors, str(facts.get("error")), TrainingError)
-    if kind in (errors.RefusedObject, errors.SandboxError) or not (isinstance(kind, type) and issubclass(kind, L9Error)):
-        kind = TrainingError  # the first two take a reason and a detail, not one line
-    raise kind(str(facts.get("message")))
+def remade_error(kind: str, message: str) -> L9Error:
+    """An error of ours that came as words from another process."""
+    found = getattr(errors, kind, TrainingError)
+    if found in (errors.RefusedObject, errors.SandboxError) or not (isinstance(found, type) and issubclass(found, L9Error)):
+        found = TrainingError  # the first two take a reason and a detail, not one line
+    return found(message)
