@@ -77,6 +77,10 @@ class StoreError(DataError):
     """A shard, index or manifest is missing, changed on disk, or of another format version."""
 
 
+class StoreAway(StoreError):
+    """An object store did not answer in time: asked again later, it may."""
+
+
 class SandboxError(L9Error):
     """The sandbox child broke a limit or died; `reason` is one of `memory-limit cpu-limit time-limit died`."""
 

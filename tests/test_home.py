@@ -288,6 +288,82 @@ def test_what_is_here_and_newer_is_kept(machines):
     assert (run / "metrics.jsonl").read_text() == "1\n2\n"
 
 
+@pytest.fixture
+def asked_and_trained(machines):
+    """The driver of a training notes what MLflow was told; rank 0 elsewhere has written all the rest since, and removed a checkpoint."""
+    one, two = machines
+    here, there = one.path / "runs" / "a", two.path / "runs" / "a"
+    write(here, {"training.json": "{}", "track.json": "", "metrics.jsonl": "1\n", "checkpoints/1/state.json": "one"})
+    one.push_run(here)
+    two.pull_run(there)
+    write(there, {"metrics.jsonl": "1\n2\n", "outcomes.jsonl": "", "checkpoints/2/state.json": "two"})
+    shutil.rmtree(there / "checkpoints" / "1")
+    two.exchange_run(there, trains=True)
+    return here, there
+
+
+def test_who_asks_and_who_trains_take_nothing_from_each_other(machines, asked_and_trained):
+    (one, two), (here, there) = machines, asked_and_trained
+    write(here, {"track.json": "told"})
+    one.push_run(here)
+    assert (here / "metrics.jsonl").read_text() == "1\n", "a push brings nothing"
+    write(here, {"track.json": "told more"})
+    one.exchange_run(here, trains=False)
+    two.pull_run(there)
+    assert texts(here) == texts(there)
+    trained = {"metrics.jsonl": "1\n2\n", "outcomes.jsonl": "", "checkpoints/2/state.json": "two"}
+    assert texts(there) == {"training.json": "{}", "track.json": "told more", **trained}
+
+
+def test_what_the_asking_side_writes_while_it_brings_is_kept(machines, asked_and_trained):
+    (one, _), (here, _) = machines, asked_and_trained
+    real = one.remote.pull
+
+    def pull(name, local, *more):
+        write(here, {"track.json": "told meanwhile", "track.pending": ""})
+        real(name, local, *more)
+
+    one.remote.pull = pull
+    one.exchange_run(here, trains=False)
+    assert (here / "track.json").read_text() == "told meanwhile" and (here / "track.pending").exists()
+    one.push_run(here)
+    assert one.remote.read("runs/a/track.json") == b"told meanwhile"
+
+
+def test_a_pull_that_is_broken_off_makes_nothing_old_of_what_is_there(machines, asked_and_trained):
+    """What came is no change made here: pushed back, it would undo what rank 0 wrote since."""
+    (one, two), (here, there) = machines, asked_and_trained
+    real = one.remote.pull
+
+    def pull(name, local, *more):
+        if name.endswith("2/state.json"):
+            raise StoreError("away")
+        real(name, local, *more)
+
+    one.remote.pull = pull
+    with pytest.raises(StoreError, match="away"):
+        one.exchange_run(here, trains=False)
+    assert (here / "metrics.jsonl").read_text() == "1\n2\n"
+    write(there, {"metrics.jsonl": "1\n2\n3\n"})
+    two.exchange_run(there, trains=True)
+    one.push_run(here)
+    assert one.remote.read("runs/a/metrics.jsonl") == b"1\n2\n3\n"
+    one.remote.pull = real
+    one.exchange_run(here, trains=False)
+    assert texts(here) == texts(there)
+
+
+def test_progress_that_could_not_be_pushed_is_kept_though_the_asking_side_went_on(machines, asked_and_trained):
+    (one, two), (here, there) = machines, asked_and_trained
+    write(there, {"metrics.jsonl": "1\n2\n3\n", "checkpoints/3/state.json": "three"})
+    write(here, {"training.json": "{} again"})
+    one.exchange_run(here, trains=False)
+    two.pull_run(there)
+    assert (there / "training.json").read_text() == "{} again" and (there / "checkpoints/3/state.json").exists()
+    two.pull_run(there, exactly=True)
+    assert (there / "metrics.jsonl").read_text() == "1\n2\n" and not (there / "checkpoints/3/state.json").exists()
+
+
 def test_a_push_takes_nothing_away_that_was_never_here(machines):
     one, two = machines
     write(one.path / "runs" / "a", {"training.json": "{}", "result.json": "{}", "checkpoints/1/state.json": "x"})

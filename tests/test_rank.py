@@ -13,12 +13,12 @@ import torch
 from object_store import object_store
 from toys import lines_of, toy_facts, toy_store, write_facts
 
-from l9.errors import StoreError
+from l9.errors import StoreAway, StoreError
 from l9.progress import quiet
 from l9.store.home import Home, open_home
 from l9.train.checkpoints import latest
 from l9.train.fit import fit, read_job
-from l9.train.rank import in_company, moved_job
+from l9.train.rank import beside, in_company, moved_job, when_it_answers
 from l9.train.ranks import Ranks
 
 SCHEDULE = {"epochs": 4, "batch": 8, "checkpoint_every": 1}
@@ -85,7 +85,7 @@ def test_killed_on_one_machine_it_goes_on_with_rank_0_on_the_other(driver, tmp_p
     assert None in first and not (tmp_path / "kill").exists()
     second = _ranks(driver, run_dir, tmp_path, ["b", "a"])
     assert ["resuming after step 6" in second[0][0], second[1]] == [True, [[], 0, None]]
-    driver.exchange_run(run_dir)
+    driver.exchange_run(run_dir, trains=False)
 
     whole = tmp_path / "whole"
     alone = toy_facts(toy_store(whole), whole, "Label", "Plain", schedule=SCHEDULE)
@@ -147,6 +147,55 @@ def test_an_error_of_the_work_ends_the_waiting():
 
     with pytest.raises(StoreError, match="no"):
         in_company(Ranks(), fails)
+
+
+def test_a_store_that_is_away_is_asked_again_and_another_error_is_not(monkeypatch):
+    monkeypatch.setattr("l9.train.rank.ALIVE_SECONDS", 0.01)
+    said, answers = [], [StoreAway("away"), StoreAway("away"), None, StoreError("denied")]
+
+    def work():
+        answer = answers.pop(0)
+        if answer:
+            raise answer
+
+    when_it_answers(work, said.append)
+    assert said == ["away; asked again"] * 2
+    with pytest.raises(StoreError, match="denied"):
+        when_it_answers(work, said.append)
+    monkeypatch.setattr("l9.train.rank.AWAY_SECONDS", 0.0)
+    answers[:] = [StoreAway("away")]
+    with pytest.raises(StoreAway, match="away"):
+        when_it_answers(work, said.append)
+
+
+def test_work_beside_is_done_after_the_last_word_before_and_never_twice_at_once():
+    at_work, most, done, go_on = [], [], [], threading.Event()
+
+    def work():
+        at_work.append(1)
+        most.append(len(at_work))
+        go_on.wait(10)
+        at_work.pop()
+        done.append(1)
+
+    with beside(work) as asked:
+        for _ in range(5):
+            asked()
+            time.sleep(0.02)
+        assert done == [], "the caller waits for nothing"
+        go_on.set()
+        while len(done) < 2:
+            time.sleep(0.01)
+    assert max(most) == 1 and len(done) == 2
+
+
+def test_an_error_beside_is_raised_at_the_end():
+    def work():
+        raise StoreError("no")
+
+    with pytest.raises(StoreError, match="no"), beside(work) as asked:
+        asked()
+        time.sleep(0.1)
 
 
 def test_paths_are_as_they_are_on_this_machine():

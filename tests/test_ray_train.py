@@ -51,7 +51,7 @@ def test_an_error_of_ours_is_left_on_the_board_and_not_tried_again(tmp_path):
     with pytest.raises(TrainingError, match="step 7"):
         attempt(read_job(run_dir, home), Ranks(), board)
     before = board.since(0)
-    assert before[1] == 2, "a checkpoint after each of two epochs"
+    assert before[1] in (1, 2), "a checkpoint after each of two epochs, which may be told together"
     attempt(read_job(run_dir, home), Ranks(), board)
     assert board.since(0) == before
     kind, message = board.failed()

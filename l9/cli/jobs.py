@@ -108,7 +108,7 @@ def logs(
 
 
 def stop(job: JobName, address: ClusterAddress = DASHBOARD, as_json: AsJson = False) -> None:
-    """Ask a job to end: a training writes a checkpoint first; sent again, it goes on."""
+    """Ask a job to end; sent again, it goes on: a training from its last checkpoint, at most about 30 s old."""
     from l9.cluster.client import Cluster
     from l9.cluster.follow import find_job
     from l9.errors import UsageError

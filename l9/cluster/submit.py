@@ -20,7 +20,7 @@ from l9.errors import ClusterError
 
 JOB_FILE = "job.json"
 ACCEPT_SECONDS = 120.0  # for a job to be taken: the agent of a head that has just started takes 10 to 30
-STOP_SECONDS = 60  # from "please stop" to the kill: a training writes a checkpoint first
+STOP_SECONDS = 60  # from "please stop" to the kill: shards under way are left, a training in the driver writes a checkpoint
 # The interpreter that runs Ray there, read from Ray's own command line: `python` of the path is another one as often as not.
 INTERPRETER = (
     "raylet=$(sed -n 's/^PPid:[[:space:]]*//p' /proc/$PPID/status);"

@@ -15,7 +15,7 @@ from l9.errors import StoreError, UsageError
 from l9.progress import Say, quiet
 from l9.store.address import is_address
 from l9.store.lock import locked
-from l9.store.mirror import Mirror
+from l9.store.mirror import PARTS, Mirror
 from l9.store.publish import atomic_write
 from l9.store.raw import pull_raw, push_raw
 from l9.store.remote import RemoteHome
@@ -70,11 +70,11 @@ class Home:
     def push_run(self, folder: Path) -> None:
         """Push what changed in a folder below `runs/`."""
 
-    def pull_run(self, folder: Path) -> None:
-        """Bring a folder below `runs/`, where another machine has changed it."""
+    def pull_run(self, folder: Path, *, exactly: bool = False) -> None:
+        """Bring a folder below `runs/`, where another machine has changed it; `exactly`: or where this one has."""
 
-    def exchange_run(self, folder: Path) -> None:
-        """Push what changed here, and bring what changed there: where two machines write different files of one folder."""
+    def exchange_run(self, folder: Path, trains: bool) -> None:
+        """Push the files of this side and bring those of the other: who asked for a training, or who `trains` elsewhere."""
 
     def fetch_runs(self) -> None:
         """Bring what says of each run what it is and what it found, so that runs can be listed and found."""
@@ -146,18 +146,21 @@ class ScratchHome(Home):
     def push_run(self, folder: Path) -> None:
         """Push what changed, checkpoints before the file that names them, `result.json` and `run.json` last."""
         with self._alone_at(folder):
-            self._mirror(folder).push()
+            for part in PARTS:
+                self._mirror(folder, part).push()
 
-    def pull_run(self, folder: Path) -> None:
-        """Where the remote copy changed since it was last the same, make the folder like it."""
+    def pull_run(self, folder: Path, *, exactly: bool = False) -> None:
+        """Where the remote copy of a part changed since it was last the same, make the folder like it."""
         with self._alone_at(folder):
-            self._mirror(folder).pull()
+            for part in PARTS:
+                self._mirror(folder, part).pull(exactly=exactly)
 
-    def exchange_run(self, folder: Path) -> None:
-        """Push, then pull, with nobody of this machine between."""
+    def exchange_run(self, folder: Path, trains: bool) -> None:
+        """What one side never writes is never pushed by it, nor what only it writes brought."""
+        asked, trained = PARTS
         with self._alone_at(folder):
-            self._mirror(folder).push()
-            self._mirror(folder).pull()
+            self._mirror(folder, trained if trains else asked).push()
+            self._mirror(folder, asked if trains else trained).pull()
 
     def fetch_runs(self) -> None:
         """Bring the small files of every run that another machine changed."""
@@ -171,8 +174,8 @@ class ScratchHome(Home):
         """Bring all files, checked against `source.json`, as one folder that is there whole or not at all."""
         pull_raw(self.path, self.remote, name)
 
-    def _mirror(self, folder: Path) -> Mirror:
-        return Mirror(self.path, self.remote, folder.relative_to(self.path).as_posix())
+    def _mirror(self, folder: Path, part: str) -> Mirror:
+        return Mirror(self.path, self.remote, folder.relative_to(self.path).as_posix(), part)
 
     @contextmanager
     def _alone_at(self, folder: Path) -> Iterator[None]:
@@ -208,6 +211,7 @@ def scratch_home(remote: RemoteHome) -> ScratchHome:
         raise UsageError(
             f"{place}: cannot be made ({error.strerror}); give a folder on this machine's disk with {SCRATCH}=FOLDER"
         ) from error
+    place = place.resolve()  # jobs name their folders resolved
     about = place / "home.json"
     if not about.exists():
         atomic_write(about, json.dumps({"home": remote.url}).encode())

@@ -1,8 +1,10 @@
-"""A folder that changes, such as a run's, and its copy in a remote home: only what changed travels, and what says "done" comes last.
+"""A run's folder and its copy in a remote home: only what changed travels, and what says "done" comes last.
 
-<home>/cache/synced/<name>.json   size and time of each file on both sides when they were last the same
+<home>/cache/synced/<name>.<part>.json   size and time of each file on both sides when they were last the same
 
-Where somebody else has changed the copy since, it wins over what is here; else what is here is as new, or newer and to be pushed.
+Two may write a folder at once, on different machines: the one who asked for a training, and the one who trains. Each has its own files
+(`PARTS`), and each part goes its own way. Where somebody else has changed the copy of a part since, it wins over what is here; else what
+is here is as new, or newer and to be pushed.
 """
 
 import json
@@ -20,6 +22,8 @@ from l9.store.remote import RemoteFile, RemoteHome
 
 DONE = ("source.json", "result.json", "run.json")  # whose existence means done: they come last, and go first
 CHECKPOINT = re.compile(r"checkpoints/[^/]+/state\.json")  # names the tensors beside it, and is not ahead of metrics.jsonl
+ASKED = ("training.json", "error.json", "tags.json", "track.json", "track.pending")  # written by who asked for a training
+PARTS = ("asked", "trained")
 STAYS = re.compile(rf"(.*/)?({re.escape(TEMPORARY)}.*|lock|track\.lock)|ray/.*")  # of use on this machine alone
 
 Stamp = list[int]
@@ -29,11 +33,11 @@ Known = dict[str, list[int]]
 
 
 class Mirror:
-    """One folder below the working folder `home`, and the files called `<name>/...` in the remote home."""
+    """One part of a folder below the working folder `home`, and of the files called `<name>/...` in the remote home."""
 
-    def __init__(self, home: Path, remote: RemoteHome, name: str) -> None:
-        self.remote, self.name, self.folder = remote, name, home / name
-        self._record = home / "cache" / "synced" / f"{name}.json"
+    def __init__(self, home: Path, remote: RemoteHome, name: str, part: str) -> None:
+        self.remote, self.name, self.folder, self.part = remote, name, home / name, part
+        self._record = home / "cache" / "synced" / f"{name}.{part}.json"
 
     def push(self) -> list[str]:
         """Bring what changed here there; returns its names. What went away here goes there, if it was ever the same on both sides.
@@ -51,25 +55,38 @@ class Mirror:
             self._note(mine, unchanged | {name: stamp for name, stamp in self._there().items() if name in changed})
         return changed
 
-    def pull(self, there: Mapping[str, Stamp] | None = None) -> list[str]:
+    def pull(self, there: Mapping[str, Stamp] | None = None, *, exactly: bool = False) -> list[str]:
         """Where the copy changed since they were the same, make the folder like it; returns the names of what was brought.
 
-        there  what `list_files` says of the copy, where it is known already
+        there    what `list_files` says of the copy, where it is known already
+        exactly  also where only what is here changed
+
+        Broken off, it is as far as it came, and nothing that came is taken for a change that was made here.
         """
-        there = self._there() if there is None else there
+        there = self._there() if there is None else self._of_part(there)
         known, mine = self._known(), self._mine()
-        if {name: stamps[2:] for name, stamps in known.items()} == there:
+        if not exactly and {name: stamps[2:] for name, stamps in known.items()} == there:
             return []
         different = [name for name in there if known.get(name) != [*mine.get(name, []), *there[name]]]
         for name in sorted((name for name in mine if name not in there or name in different), key=lambda name: name not in DONE):
             if name not in there or name in DONE:
                 (self.folder / name).unlink(missing_ok=True)
-        in_turn(lambda name: self._pull(name, there[name]), different)
-        self._note(self._mine(), there)
+        brought: list[str] = []
+
+        def bring(name: str) -> None:
+            self._pull(name, there[name])
+            brought.append(name)
+
+        try:
+            in_turn(bring, different)
+        finally:
+            after, same = self._mine(), {name for name in there if name not in different} | set(brought)
+            self._note(after, {name: there[name] for name in same})
         return different
 
     def pull_only(self, names: Iterable[str], there: Mapping[str, Stamp]) -> None:
         """Bring these files of the copy, where they are not the same here and the copy changed; the folder does not become like it."""
+        there = self._of_part(there)
         if {name: stamps[2:] for name, stamps in self._known().items()} == there:
             return
         for name in sorted(set(names) & set(there), key=_turn):
@@ -102,12 +119,18 @@ class Mirror:
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
             with suppress(FileNotFoundError):
-                if not STAYS.fullmatch(name) and TEMPORARY not in name and path.is_file() and not path.is_symlink():
+                if self._has(name) and not STAYS.fullmatch(name) and TEMPORARY not in name and path.is_file() and not path.is_symlink():
                     found[name] = _stamp(path)
         return found
 
     def _there(self) -> dict[str, Stamp]:
-        return relative(self.remote.list_files(self.name), self.name)
+        return self._of_part(relative(self.remote.list_files(self.name), self.name))
+
+    def _of_part(self, files: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        return {name: stamp for name, stamp in files.items() if self._has(name)}
+
+    def _has(self, name: str) -> bool:
+        return (name in ASKED) == (self.part == "asked")
 
     def _known(self) -> Known:
         try:

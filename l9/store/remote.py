@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import pyarrow.fs as arrow_fs
 
-from l9.errors import StoreError
+from l9.errors import StoreAway, StoreError
 from l9.store.address import BY_ENVIRONMENT, Address, confined, masked, protocol_of, read_address
 from l9.store.patience import Beat, GivenUp, watched
 from l9.store.publish import temporary_name, writing
@@ -190,19 +190,21 @@ class RemoteHome:
         try:
             yield
         except GivenUp as error:
-            raise StoreError(f"{self.url}: {name} was given up; {GOES_ON}") from error
+            raise StoreAway(f"{self.url}: {name} was given up; {GOES_ON}") from error
         except OSError as error:
             if error.filename is not None:  # of the local file, not of the remote one
                 raise
-            raise StoreError(self._one_line(error, name, time.monotonic() - start)) from error
+            text = masked(" ".join(str(error).split()))
+            away = isinstance(error, TimeoutError) or any(word in text for word in UNREACHABLE)
+            kind = StoreAway if away else StoreError
+            raise kind(self._one_line(error, text, name, time.monotonic() - start, away=away)) from error
 
-    def _one_line(self, error: OSError, name: str, seconds: float) -> str:
-        text = masked(" ".join(str(error).split()))
+    def _one_line(self, error: OSError, text: str, name: str, seconds: float, *, away: bool) -> str:
         if "NO_SUCH_BUCKET" in text:
             return f"{self.url}: there is no bucket '{self.address.bucket}' at {protocol_of(self.address)}; make it, or give another --home"
         if any(word in text for word in DENIED):
             return f"{self.url}: access denied ({_code(text)}); expected keys that may read and write there: {BY_ENVIRONMENT}"
-        if isinstance(error, TimeoutError) or any(word in text for word in UNREACHABLE):
+        if away:
             detail = text.rpartition("Details: ")[2][:120]
             return (
                 f"{self.url}: {protocol_of(self.address)} did not answer within {seconds:.0f} s ({detail}); see that it is up.  {GOES_ON}"

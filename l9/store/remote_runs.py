@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from l9.store.mirror import Mirror, Stamp
+from l9.store.mirror import PARTS, Mirror, Stamp
 from l9.store.patience import at_once
 from l9.store.remote import RemoteHome
 
@@ -16,9 +16,15 @@ def pull_run_facts(home: Path, remote: RemoteHome) -> None:
         name, _, rest = file.name.removeprefix("runs/").partition("/")
         if rest and not name.startswith("."):
             runs.setdefault(name, {})[rest] = [file.bytes, file.modified_ns]
-    at_once(lambda name: Mirror(home, remote, f"runs/{name}").pull_only(ABOUT, runs[name]), runs)
+
+    def bring(name: str) -> None:
+        for part in PARTS:
+            Mirror(home, remote, f"runs/{name}", part).pull_only(ABOUT, runs[name])
+
+    at_once(bring, runs)
     here = [path.name for path in (home / "runs").glob("*") if path.is_dir() and path.name not in runs]
     for name in here:
-        mirror = Mirror(home, remote, f"runs/{name}")
-        if mirror.known:
-            mirror.pull({})
+        for part in PARTS:
+            mirror = Mirror(home, remote, f"runs/{name}", part)
+            if mirror.known:
+                mirror.pull({})

@@ -49,7 +49,7 @@ def fit(
     """
     with locked(run_dir / WORK_LOCK) as mine:
         if not mine:
-            raise UsageError(f"another l9 run is at work on {run_dir.name}; wait for it or stop it")
+            raise UsageError(f"another l9 run is at work on {run_dir.name}; wait for it or stop it (a job: l9 status, l9 stop)")
         if fresh:
             forget(run_dir)
         stored = read_result(run_dir)
@@ -85,8 +85,8 @@ def _fit_elsewhere(
 
     def saved() -> None:
         try:
-            place.exchange_run(run_dir)
-        except StoreError as error:
+            place.exchange_run(run_dir, trains=False)
+        except (StoreError, OSError) as error:
             say(f"{run_dir.name}: not brought here ({error}); work goes on")
             return
         on_checkpoint(run_dir)
@@ -97,7 +97,7 @@ def _fit_elsewhere(
     except BaseException:
         saved()
         raise
-    place.exchange_run(run_dir)
+    place.exchange_run(run_dir, trains=False)
 
 
 def read_job(run_dir: Path, home: Path) -> Job:

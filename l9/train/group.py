@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from l9.errors import TrainingError
 from l9.progress import Say
@@ -40,38 +41,12 @@ def fit_with_workers(
     most = workers if isinstance(workers, int) else workers[1]
     with ray_session(address, cpus=max(most, cores())), board_read(say, saved) as board:
         import ray.train
-        from ray.train.torch import TorchTrainer
 
-        from l9.train.network import ClusterTorchConfig
-
-        gpu = _use_gpu(job)
-        trainer = TorchTrainer(
-            work_as_rank,
-            train_loop_config={
-                "job": job,
-                "board": board,
-                "cores": cores() if address is None else None,
-                "home": place.url,
-                "here": str(place.path),
-            },
-            torch_config=ClusterTorchConfig(backend="nccl" if gpu else "gloo", timeout_s=COLLECTIVE_SECONDS),
-            scaling_config=ray.train.ScalingConfig(
-                num_workers=workers,
-                use_gpu=gpu,
-                resources_per_worker=_resources(job, gpu),
-                placement_strategy="PACK" if gpu else "SPREAD",  # processors are shared with what else runs on a machine, GPUs are not
-                elastic_resize_monitor_interval_s=GROW_SECONDS,
-            ),
-            run_config=ray.train.RunConfig(
-                name="group",
-                storage_path=str(run_dir / "ray"),
-                failure_config=ray.train.FailureConfig(max_failures=RESTARTS, controller_failure_limit=PLACINGS),
-            ),
-        )
+        about = {"job": job, "board": board, "cores": cores() if address is None else None, "home": place.url, "here": str(place.path)}
         died: Exception | None = None
         try:
             with _interrupt_kept():
-                trainer.fit()
+                _trainer(about, run_dir, workers, gpu=_use_gpu(job)).fit()
         except ray.train.TrainingFailedError as error:
             died = error
         left = Teller(board).failed()
@@ -80,6 +55,31 @@ def fit_with_workers(
         if died is not None:
             last = str(died).strip().splitlines()[-1]
             raise TrainingError(f"the workers of {run_dir.name} failed again and again ({last}); l9 run again continues") from died
+
+
+def _trainer(about: dict[str, Any], run_dir: Path, workers: int | tuple[int, int], *, gpu: bool) -> Any:
+    import ray.train
+    from ray.train.torch import TorchTrainer
+
+    from l9.train.network import ClusterTorchConfig
+
+    return TorchTrainer(
+        work_as_rank,
+        train_loop_config=about,
+        torch_config=ClusterTorchConfig(backend="nccl" if gpu else "gloo", timeout_s=COLLECTIVE_SECONDS),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=workers,
+            use_gpu=gpu,
+            resources_per_worker=_resources(about["job"], gpu),
+            placement_strategy="PACK" if gpu else "SPREAD",  # processors are shared with what else runs on a machine, GPUs are not
+            elastic_resize_monitor_interval_s=GROW_SECONDS,
+        ),
+        run_config=ray.train.RunConfig(
+            name="group",
+            storage_path=str(run_dir / "ray"),
+            failure_config=ray.train.FailureConfig(max_failures=RESTARTS, controller_failure_limit=PLACINGS),
+        ),
+    )
 
 
 @contextmanager

@@ -41,5 +41,5 @@ def pushed(home: Home, folder: Path, say: Say) -> Iterator[Callable[[Path], None
 def _push_or_say(home: Home, folder: Path, say: Say) -> None:
     try:
         home.push_run(folder)
-    except StoreError as error:
+    except (StoreError, OSError) as error:
         say(f"{folder.name}: not pushed ({error}); work goes on, and it is pushed with the next checkpoint")

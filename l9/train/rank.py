@@ -1,10 +1,13 @@
 """What every worker of a group runs: one attempt at a training, in the home as its machine reaches it.
 
 A home on a share is the same folder everywhere. Of a remote home each machine has its own working folder: what rank 0 has is pushed,
-the others pull it, and all hold the shards before the first step.
+the others pull it, and all hold the shards before the first step. Checkpoints are pushed beside the training: ranks wait for each other
+at each step, and not longer than 90 s.
 """
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -13,7 +16,7 @@ from typing import Any
 
 import torch
 
-from l9.errors import L9Error
+from l9.errors import L9Error, StoreAway
 from l9.progress import Say, quiet
 from l9.store.home import ScratchHome, scratch_home
 from l9.store.remote import RemoteHome
@@ -24,6 +27,7 @@ from l9.train.in_step import pushed
 from l9.train.ranks import Ranks
 from l9.train.worker import train_worker
 
+AWAY_SECONDS = 300.0  # an object store may be away before the first step; later on, work goes on without it
 ALIVE_SECONDS = 5.0  # between two words of ranks that wait for each other's shards: a collective itself waits only 90 s
 
 
@@ -59,7 +63,8 @@ def attempt(job: Job, ranks: Ranks, teller: Teller, home: str = "", here: str = 
                 push(Path(reached["run_dir"]))
                 teller.saved()
 
-            train_worker(reached, say=say, ranks=ranks, durable=durable)
+            with beside(durable) as wanted:
+                train_worker(reached, say=say, ranks=ranks, durable=wanted)
     except L9Error as error:
         teller.fail(error)
         raise
@@ -85,16 +90,16 @@ def _reached(job: Job, ranks: Ranks, say: Say, home: str, here: str) -> Iterator
             place.pull_run(run_dir)
             place.push_run(run_dir)  # a checkpoint of an attempt that could not push it any more
 
-    in_company(ranks, agree)
-    if ranks.rank != 0:
-        place.pull_run(run_dir)
+    in_company(ranks, lambda: when_it_answers(agree, say))
     with ExitStack() as held:
-        in_company(ranks, lambda: _bring(place, moved, held, say))
+        in_company(ranks, lambda: when_it_answers(lambda: _bring(place, moved, ranks, held, say), say))
         with pushed(place, run_dir, say) if ranks.rank == 0 else nullcontext(lambda run_dir: None) as push:
             yield moved, push
 
 
-def _bring(place: ScratchHome, job: Job, held: ExitStack, say: Say) -> None:
+def _bring(place: ScratchHome, job: Job, ranks: Ranks, held: ExitStack, say: Say) -> None:
+    if ranks.rank != 0:
+        place.pull_run(Path(job["run_dir"]), exactly=True)
     if job["init"] and Path(job["init"]).is_relative_to(place.path / "runs"):
         place.pull_run(place.path / "runs" / Path(job["init"]).relative_to(place.path / "runs").parts[0])
     folders = [Path(facts["store"]) for facts in job["sets"].values()]
@@ -115,6 +120,48 @@ def in_company(ranks: Ranks, work: Callable[[], None]) -> None:
             count = torch.tensor([float(mine.done())], device=ranks.device)
             ranks.all_reduce_sum([count])
             ready = int(count)
+
+
+def when_it_answers(work: Callable[[], None], say: Say) -> None:
+    """Do `work`, again while the object store does not answer: links and machines are lost together. StoreAway after some minutes."""
+    end = time.monotonic() + AWAY_SECONDS
+    while True:
+        try:
+            return work()
+        except StoreAway as error:
+            if time.monotonic() > end:
+                raise
+            say(f"{error}; asked again")
+            time.sleep(ALIVE_SECONDS)
+
+
+@contextmanager
+def beside(work: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Yields what has `work` done once more, beside the caller: asked while it is at work, it is done again after that, however often."""
+    asked, ended = threading.Event(), threading.Event()
+    failed: list[BaseException] = []
+
+    def serve() -> None:
+        while not failed:
+            asked.wait()
+            if ended.is_set():
+                return
+            asked.clear()
+            try:
+                work()
+            except BaseException as error:
+                failed.append(error)
+
+    server = threading.Thread(target=serve, name="l9-beside", daemon=True)
+    server.start()
+    try:
+        yield asked.set
+    finally:
+        ended.set()
+        asked.set()
+        server.join()
+    if failed:
+        raise failed[0]
 
 
 def moved_job(job: Job, old: str, new: Path) -> Job:

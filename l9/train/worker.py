@@ -144,7 +144,7 @@ class _Learning:
         same = checkpoint_at(self.run_dir, int(step))
         if same is None:
             raise TrainingError(
-                f"{self.run_dir}: rank {self.ranks.rank} cannot read the checkpoint of step {step}; expected --home on a share"
+                f"{self.run_dir}: rank {self.ranks.rank} cannot read the checkpoint of step {step}; expected the --home of rank 0"
             )
         return same
 
@@ -181,9 +181,9 @@ class _Learning:
             start = time.monotonic()
             records.flush()
             write_checkpoint(self.run_dir, progress, self.model, self.state.movers, self.task, self.precision.name)
+            self.durable()
             self._saved = time.monotonic()
             self._saving = self._saved - start
-            self.durable()
 
     def _learnt_by_heart(self) -> bool:
         return bool(self.job["overfit"]) and self.loss < OVERFIT_LOSS

@@ -18,10 +18,15 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+import torch
 from chaos.hosts import DASHBOARD, Host, Hosts, possible, processes_in, ray_hosts
 from chaos.tally import Case, Outcome
 
+from l9.data.loader import Loader
 from l9.store.store import list_stores
+from l9.train.assemble import assemble
+from l9.train.fit import read_job
+from l9.train.result import read_result
 
 ADDRESS = f"http://127.0.0.1:{DASHBOARD}"
 L9 = [sys.executable, "-m", "l9.cli"]
@@ -40,8 +45,10 @@ def cases(recipe: list[str]) -> list[Case]:
         return []
     trials: dict[str, Callable[[Path], Outcome]] = {
         "hosts-kills": partial(machines_die, recipe=recipe),
+        "hosts-bucket": bucket_is_home,
         "hosts-cut": links_are_cut,
         "hosts-driver": driver_dies,
+        "hosts-twice": sent_twice,
         "hosts-fifty": fifty_jobs,
         "hosts-doctor": faults_are_found,
     }
@@ -79,7 +86,7 @@ class Said:
         raise AssertionError(f"'{pattern}' was not said in {seconds:.0f} s; at last: {[line for _, line in self.lines[-3:]]}")
 
 
-def _send(hosts: Hosts, folder: Path, words: list[str], home: Path, name: str = "job") -> "tuple[subprocess.Popen[bytes], Said]":
+def _send(hosts: Hosts, folder: Path, words: list[str], home: Path | str, name: str = "job") -> "tuple[subprocess.Popen[bytes], Said]":
     out = folder / f"{name}.txt"
     process = hosts.begin(*L9, "submit", *words, "--home", str(home), "--follow", "--json", "--address", ADDRESS, out=out)
     return process, Said(out)
@@ -105,9 +112,11 @@ def machines_die(folder: Path, recipe: list[str]) -> Outcome:
     return outcome
 
 
-def _lose(hosts: Hosts, host: Host, said: Said, goes_on: str, limit: float, outcome: Outcome) -> None:
-    """Kill a machine, wait until work goes on, bring it back."""
+def _lose(hosts: Hosts, host: Host, said: Said, goes_on: str, limit: float, outcome: Outcome, disk: bool = False) -> None:
+    """Kill a machine, wait until work goes on, bring it back; without what was on its `disk`, if that is lost too."""
     hosts.kill(host)
+    if disk:
+        shutil.rmtree(hosts.scratch(host), ignore_errors=True)
     began = time.monotonic()
     seconds = said.wait(goes_on, after=began, seconds=300) - began
     note(f"killed {host.ip}: goes on after {seconds:.1f} s")
@@ -145,6 +154,45 @@ def _cut(hosts: Hosts, host: Host, said: Said, goes_on: str, outcome: Outcome) -
     hosts.start(host)
 
 
+def bucket_is_home(folder: Path) -> Outcome:
+    """As `machines_die`, and no machine has a folder with another: the home is in an object store on the head; what dies loses its disk."""
+    outcome = Outcome()
+    away = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}  # work goes on without
+    with ray_hosts(2, **away) as hosts:
+        url = _bucket(hosts, folder)
+        process, said = _send(hosts, folder, [*SMALL, *ELASTIC], url)
+        said.wait(r"^prep .* objects")
+        _lose(hosts, hosts.hosts[1], said, r"^prep .* objects", PREP_SECONDS, outcome, disk=True)
+        said.wait(r"^epoch \d+/\d+ .* left")
+        time.sleep(35)  # a checkpoint is written and pushed by then
+        _lose(hosts, hosts.hosts[2], said, "^resuming after step", TRAIN_SECONDS, outcome, disk=True)
+        said.wait(BEGINS, after=time.monotonic(), seconds=300)  # the group grows again
+        _ended(process, outcome)
+        (about,) = hosts.scratch(hosts.head).glob("*/home.json")
+        home = folder / "head"
+        shutil.copytree(about.parent, home)
+        if list(home.rglob("*.arrow")):
+            outcome.wrong.append("the head has shards, which only the workers need")
+        done = hosts.run(*L9, "store", "verify", "latest", "--home", url)
+        if done.returncode:
+            outcome.wrong.append(done.stderr)
+    _compare_manifest(folder, SMALL, home, outcome)
+    _compare_order(home, outcome)
+    outcome.kills = 2
+    return outcome
+
+
+def _bucket(hosts: Hosts, folder: Path) -> str:
+    """A real S3 server on the head, reached by all hosts; the address of a home in it."""
+    hosts.begin(sys.executable, "-m", "moto.server", "-H", hosts.head.ip, "-p", "5000", out=folder / "moto.txt")
+    place = f"endpoint_url='http://{hosts.head.ip}:5000', region_name='us-east-1'"
+    code = f"import boto3; boto3.client('s3', {place}).create_bucket(Bucket='homes')"
+    end = time.monotonic() + 60
+    while hosts.run(sys.executable, "-c", code).returncode:
+        assert time.monotonic() < end, (folder / "moto.txt").read_text()
+    return f"s3://homes/l9?endpoint_override={hosts.head.ip}:5000&scheme=http"
+
+
 def driver_dies(folder: Path) -> Outcome:
     """SIGKILL to the driver of a job: it starts again by itself, and goes on with what is there."""
     outcome, home = Outcome(), folder / "home"
@@ -166,6 +214,24 @@ def _driver(hosts: Hosts) -> psutil.Process:
         if "l9.cli" in words and "job.json" in words:
             return psutil.Process(pid)
     raise AssertionError("no driver runs on the head")
+
+
+def sent_twice(folder: Path) -> Outcome:
+    """One run sent twice at once: one does it, the other ends with a line that names it; sent again, it is found done."""
+    outcome, home = Outcome(), folder / "home"
+    with ray_hosts(1, L9_JOBS_AT_ONCE="2") as hosts:
+        sent = [_send(hosts, folder, SMALL, home, f"job{number}") for number in range(2)]
+        codes = sorted(process.wait(LONGEST) for process, _ in sent)
+        time.sleep(1)  # the last lines are read
+        refused = [line for _, said in sent for _, line in said.lines if "another l9 run is at work on" in line]
+        if codes != [0, 2] or len(refused) != 1 or "l9 stop" not in refused[0]:
+            outcome.wrong.append(f"two at once ended with {codes}, and said {refused}")
+        again, said = _send(hosts, folder, SMALL, home, "again")
+        if again.wait(LONGEST) or not any("nothing to do" in line for _, line in said.lines):
+            outcome.wrong.append(f"sent again it ended with {again.returncode}")
+    _compare_store(folder, SMALL, home, outcome)
+    _compare_order(home, outcome)
+    return outcome
 
 
 def fifty_jobs(folder: Path) -> Outcome:
@@ -202,7 +268,13 @@ def _ended(process: "subprocess.Popen[bytes]", outcome: Outcome) -> None:
 
 
 def _compare_store(folder: Path, recipe: list[str], home: Path, outcome: Outcome) -> None:
-    """The store of the disturbed job beside that of an undisturbed preparation here."""
+    """The store of the disturbed job beside that of an undisturbed preparation here, and every byte of it."""
+    _compare_manifest(folder, recipe, home, outcome)
+    subprocess.run([*L9, "store", "verify", "latest", "--home", str(home)], check=True, capture_output=True, timeout=LONGEST)
+
+
+def _compare_manifest(folder: Path, recipe: list[str], home: Path, outcome: Outcome) -> None:
+    """The digest of every shard, of index and quarantine."""
     alone = folder / "alone"
     if (home / "raw").is_dir():
         alone.mkdir()
@@ -211,19 +283,25 @@ def _compare_store(folder: Path, recipe: list[str], home: Path, outcome: Outcome
     (mine,), (expected,) = ([(path / "manifest.json").read_bytes() for path in list_stores(place)] for place in (home, alone))
     if mine != expected:
         outcome.wrong.append("the manifest is another than that of an undisturbed preparation")
-    subprocess.run([*L9, "store", "verify", "latest", "--home", str(home)], check=True, capture_output=True, timeout=LONGEST)
     outcome.objects += json.loads(expected)["counts"]["planned"]
 
 
 def _compare_order(home: Path, outcome: Outcome) -> None:
-    """Every step of every training once, and one order for each epoch, none of them twice."""
+    """Every step of every training once, and for each epoch the order in which one process that nobody disturbs sees its samples."""
     for path in sorted(home.glob("runs/*/metrics.jsonl")):
         records = [json.loads(line) for line in path.read_text().splitlines()]
         if [record["step"] for record in records] != list(range(len(records))):
             outcome.wrong.append(f"{path.parent.name}: not every step once")
         orders = [record["order"] for record in records if "order" in record]
-        if len(set(orders)) != len(orders) or len(orders) != records[-1]["epoch"] + 1:
-            outcome.wrong.append(f"{path.parent.name}: {len(orders)} orders in {records[-1]['epoch'] + 1} epochs")
+        job = read_job(path.parent, home)
+        assembly = assemble(job, torch.device("cpu"))
+        batch, elements = assembly.schedule.batch, assembly.schedule.elements
+        alone = Loader(assembly.learnt, assembly.columns, seed=job["seed"], batch=batch, elements=elements)
+        if orders != [alone.order_digest(epoch) for epoch in range(records[-1]["epoch"] + 1)]:
+            outcome.wrong.append(
+                f"{path.parent.name}: {len(orders)} orders of {records[-1]['epoch'] + 1} epochs are not those of one process"
+            )
+        note(f"{path.parent.name}: {len(records)} steps, {len(orders)} orders; {read_result(path.parent)['metrics']}")
 
 
 def note(line: str) -> None:
@@ -234,6 +312,7 @@ def note(line: str) -> None:
 if __name__ == "__main__":
     chosen = {"machines_die": partial(machines_die, recipe=WHOLE if "whole" in sys.argv else SMALL), "links_are_cut": links_are_cut}
     chosen |= {"driver_dies": driver_dies, "fifty_jobs": fifty_jobs, "faults_are_found": faults_are_found}
+    chosen |= {"bucket_is_home": bucket_is_home, "sent_twice": sent_twice}
     for word in (word for word in sys.argv[1:] if word in chosen):
         found = _in_folder(chosen[word])
         note(f"{word}: {found.wrong or 'as it should be'}")

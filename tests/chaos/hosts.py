@@ -72,8 +72,13 @@ class Hosts:
     def variables(self, host: Host) -> dict[str, str]:
         """The environment of what runs on a host."""
         own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.token, "RAY_USAGE_STATS_ENABLED": "0", "TMPDIR": str(host.folder)}
+        own["L9_SCRATCH"] = str(self.scratch(host))
         fast = {"RAY_health_check_period_ms": "2000", "RAY_health_check_timeout_ms": "5000", "RAY_health_check_failure_threshold": "3"}
         return {**os.environ, **own, **fast, "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES": STORE_BYTES, **self.environment}
+
+    def scratch(self, host: Host) -> Path:
+        """What a host has for itself of a home in an object store."""
+        return host.folder / "scratch"
 
     def add(self) -> Host:
         """One more host on the bridge, without a node yet."""
