@@ -83,7 +83,8 @@ class Said:
                     return moment
                 assert not line.startswith("l9: "), line
             time.sleep(0.1)
-        raise AssertionError(f"'{pattern}' was not said in {seconds:.0f} s; at last: {[line for _, line in self.lines[-3:]]}")
+        told = [f"{moment - after:.1f} s: {line[:200]}" for moment, line in self.lines if moment >= after]
+        raise AssertionError("\n".join([f"'{pattern}' was not said in {seconds:.0f} s, but:", *told[:20], "...", *told[-20:]]))
 
 
 def _send(hosts: Hosts, folder: Path, words: list[str], home: Path | str, name: str = "job") -> "tuple[subprocess.Popen[bytes], Said]":
@@ -160,7 +161,7 @@ def bucket_is_home(folder: Path) -> Outcome:
     away = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}  # work goes on without
     with ray_hosts(2, **away) as hosts:
         url = _bucket(hosts, folder)
-        process, said = _send(hosts, folder, [*SMALL, *ELASTIC], url)
+        process, said = _send(hosts, folder, [*SMALL, *ELASTIC, "--set", "trainings.*.schedule.epochs=24"], url)
         said.wait(r"^prep .* objects")
         _lose(hosts, hosts.hosts[1], said, r"^prep .* objects", PREP_SECONDS, outcome, disk=True)
         said.wait(r"^epoch \d+/\d+ .* left")
@@ -171,7 +172,7 @@ def bucket_is_home(folder: Path) -> Outcome:
         (about,) = hosts.scratch(hosts.head).glob("*/home.json")
         home = folder / "head"
         shutil.copytree(about.parent, home)
-        if list(home.rglob("*.arrow")):
+        if list(home.rglob("shards/*.arrow")):
             outcome.wrong.append("the head has shards, which only the workers need")
         done = hosts.run(*L9, "store", "verify", "latest", "--home", url)
         if done.returncode:
