@@ -228,7 +228,9 @@ def test_an_interrupted_upload_is_never_completed(store, tmp_path, monkeypatch):
             if not copied.is_set():
                 copied.set()
                 os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(0.5)
+                for _ in range(300):  # until the main thread has heard of it, however busy the machine
+                    time.sleep(0.1)
+                    beat()
             beat()
 
         real(source, stream, beat_slowly)
