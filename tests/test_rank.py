@@ -169,33 +169,40 @@ def test_a_store_that_is_away_is_asked_again_and_another_error_is_not(monkeypatc
 
 
 def test_work_beside_is_done_after_the_last_word_before_and_never_twice_at_once():
-    at_work, most, done, go_on = [], [], [], threading.Event()
+    at_work, most, done = [], [], []
+    begun, go_on, again = threading.Event(), threading.Event(), threading.Event()
 
     def work():
         at_work.append(1)
         most.append(len(at_work))
-        go_on.wait(10)
+        begun.set()
+        go_on.wait(60)
         at_work.pop()
         done.append(1)
+        if len(done) == 2:
+            again.set()
 
     with beside(work) as asked:
-        for _ in range(5):
+        asked()
+        assert begun.wait(60)
+        for _ in range(4):
             asked()
-            time.sleep(0.02)
         assert done == [], "the caller waits for nothing"
         go_on.set()
-        while len(done) < 2:
-            time.sleep(0.01)
+        assert again.wait(60)
     assert max(most) == 1 and len(done) == 2
 
 
 def test_an_error_beside_is_raised_at_the_end():
+    begun = threading.Event()
+
     def work():
+        begun.set()
         raise StoreError("no")
 
     with pytest.raises(StoreError, match="no"), beside(work) as asked:
         asked()
-        time.sleep(0.1)
+        assert begun.wait(60)
 
 
 def test_paths_are_as_they_are_on_this_machine():
