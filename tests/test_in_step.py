@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from object_store import object_store
-from toys import toy_facts, toy_store
+from toys import published_toys, toy_facts, toy_store
 
 from l9.errors import StoreError
 from l9.progress import quiet
@@ -53,16 +53,7 @@ def server():
 def home(server, tmp_path, monkeypatch):
     """A remote home that has the toy store."""
     monkeypatch.setenv("L9_SCRATCH", str(tmp_path / "first"))
-    return _with_store(open_home(server.url(tmp_path.name)))
-
-
-def _with_store(home):
-    store = toy_store(home.path)
-    for line in store.manifest["shards"]:
-        home.publish_shard(line["key"])
-    home.publish_store(store.id)
-    home.store = store
-    return home
+    return published_toys(open_home(server.url(tmp_path.name)))
 
 
 def _outcome(folder):
@@ -117,7 +108,7 @@ def test_a_store_that_is_away_for_a_while_stops_no_training_and_is_said(tmp_path
     monkeypatch.setenv("L9_SCRATCH", str(tmp_path / "scratch"))
     with object_store() as leaving:
         remote = RemoteHome(leaving.url("a"), Patience(connect=1, request=1, attempts=1, silence=3))
-        home, said = _with_store(scratch_home(remote)), []
+        home, said = published_toys(scratch_home(remote)), []
         facts = toy_facts(home.store, home.path, "Label", "Noisy", schedule=SCHEDULE)
 
         def say(line):
@@ -142,7 +133,7 @@ def test_a_store_that_is_away_for_a_while_stops_no_training_and_is_said(tmp_path
 def test_a_store_that_stays_away_is_an_error_at_the_end_and_nothing_is_lost_here(tmp_path, monkeypatch):
     monkeypatch.setenv("L9_SCRATCH", str(tmp_path / "scratch"))
     with object_store() as leaving:
-        home = _with_store(scratch_home(RemoteHome(leaving.url("a"), Patience(connect=1, request=1, attempts=1, silence=3))))
+        home = published_toys(scratch_home(RemoteHome(leaving.url("a"), Patience(connect=1, request=1, attempts=1, silence=3))))
         facts = toy_facts(home.store, home.path, "Label", "Noisy", schedule=SCHEDULE)
         with pytest.raises(StoreError, match="did not answer within"):
             _trained(home, facts, lambda line: leaving.process.kill() if line.startswith("evaluating") else None)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from object_store import object_store
-from toys import lines_of, toy_facts, toy_store, write_facts
+from toys import lines_of, published_toys, toy_facts, toy_store, write_facts
 
 from l9.errors import StoreAway, StoreError
 from l9.progress import quiet
@@ -53,20 +53,19 @@ def driver(server, tmp_path, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "any")
     monkeypatch.setenv("L9_SCRATCH", str(tmp_path / "driver"))
-    home = open_home(server.url(tmp_path.name))
-    home.store = toy_store(home.path)
-    for line in home.store.manifest["shards"]:
-        home.publish_shard(line["key"])
-    home.publish_store(home.store.id)
-    return home
+    return published_toys(open_home(server.url(tmp_path.name)))
 
 
-def _ranks(driver, run_dir, tmp_path, machines):
-    """Rank 0 on the first machine, rank 1 on the second: what each has printed, or None of one that died."""
-    job, meet = json.dumps(read_job(run_dir, driver.path)), tmp_path / f"meet-{time.monotonic_ns()}"
+def _ranks(driver, run_dir, tmp_path, machines, kill=""):
+    """Rank 0 on the first machine, rank 1 on the second: what each has printed, or None of one that died.
+
+    kill  file of which rank 1 dies: rank 0 still pushes the checkpoint that it was at when the other was gone
+    """
+    job, meet = read_job(run_dir, driver.path), tmp_path / f"meet-{time.monotonic_ns()}"
     running = []
     for rank, machine in enumerate(machines):
-        command = [sys.executable, "-c", RANK, str(rank), str(meet), job, driver.url, str(driver.path)]
+        job["training"]["task"]["arguments"] = {"kill": str(kill)} if rank else {}
+        command = [sys.executable, "-c", RANK, str(rank), str(meet), json.dumps(job), driver.url, str(driver.path)]
         there = {**os.environ, "L9_SCRATCH": str(tmp_path / machine), "PYTHONPATH": str(Path(__file__).parent)}
         running.append(subprocess.Popen(command, env=there, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
     said = [one.communicate(timeout=240) for one in running]
@@ -76,13 +75,13 @@ def _ranks(driver, run_dir, tmp_path, machines):
 def test_killed_on_one_machine_it_goes_on_with_rank_0_on_the_other(driver, tmp_path):
     """Two ranks, one dies in step 7 of 12; the next attempt has them the other way round, and ends as one process does."""
     (tmp_path / "kill").touch()
-    facts = toy_facts(driver.store, driver.path, "Label", "Plain", schedule=SCHEDULE, arguments={"kill": str(tmp_path / "kill")})
+    facts = toy_facts(driver.store, driver.path, "Label", "Plain", schedule=SCHEDULE)
     run_dir = write_facts(driver.path / "runs" / "toy", facts)
     driver.push_run(run_dir)
     (run_dir / "track.json").write_text("{}")  # of the one who waits, and of nobody else
 
-    first = _ranks(driver, run_dir, tmp_path, ["a", "b"])
-    assert None in first and not (tmp_path / "kill").exists()
+    first = _ranks(driver, run_dir, tmp_path, ["a", "b"], tmp_path / "kill")
+    assert first == [None, None] and not (tmp_path / "kill").exists()
     second = _ranks(driver, run_dir, tmp_path, ["b", "a"])
     assert ["resuming after step 6" in second[0][0], second[1]] == [True, [[], 0, None]]
     driver.exchange_run(run_dir, trains=False)

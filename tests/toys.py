@@ -35,6 +35,15 @@ def toy_store(home: Path, count: int = 40) -> Store:
     return write_store(home, "toys", PlanFacts("toys", "+Y", columns, objects), [writer.facts])
 
 
+def published_toys(home):
+    """A remote home with the toy store in it, which stands as its `store`."""
+    home.store = toy_store(home.path)
+    for line in home.store.manifest["shards"]:
+        home.publish_shard(line["key"])
+    home.publish_store(home.store.id)
+    return home
+
+
 def toy_facts(store: Store, home: Path, task: str, model: str | None, *, schedule: dict, workers=0, seed=3, **more) -> dict:
     """What stands in a toy training's `training.json`."""
     training = {"task": {"target": f"toys:{task}", "arguments": more.pop("arguments", {})}, "name": "", "schedule": schedule}
