@@ -19,10 +19,11 @@ from pathlib import Path
 
 import psutil
 import torch
-from chaos.hosts import DASHBOARD, Host, Hosts, possible, processes_in, ray_hosts
+from chaos.hosts import DASHBOARD, RAY, Host, Hosts, possible, processes_in, ray_hosts
 from chaos.tally import Case, Outcome
 
 from l9.data.loader import Loader
+from l9.progress import NOTE
 from l9.store.store import list_stores
 from l9.train.assemble import assemble
 from l9.train.fit import read_job
@@ -31,6 +32,7 @@ from l9.train.result import read_result
 ADDRESS = f"http://127.0.0.1:{DASHBOARD}"
 L9 = [sys.executable, "-m", "l9.cli"]
 PREP_SECONDS, TRAIN_SECONDS, CUT_SECONDS = 30.0, 90.0, 120.0  # in which work goes on after a loss
+BEGIN_SECONDS = 10.0  # that `l9 submit` may add to Ray's own start of a job
 LONGEST = 3600.0
 BEGINS = r"^(resuming after step|loss at the start)"  # what a group says first: with a checkpoint, or before the first one
 FIFTY = 50
@@ -49,6 +51,7 @@ def cases(recipe: list[str]) -> list[Case]:
         "hosts-cut": links_are_cut,
         "hosts-driver": driver_dies,
         "hosts-twice": sent_twice,
+        "hosts-begin": jobs_begin_soon,
         "hosts-fifty": fifty_jobs,
         "hosts-doctor": faults_are_found,
     }
@@ -235,6 +238,28 @@ def sent_twice(folder: Path) -> Outcome:
     return outcome
 
 
+def jobs_begin_soon(folder: Path) -> Outcome:
+    """From a command to a job that runs: `l9 submit` with its wheel beside `ray job submit` of a line of Python, three times in turn."""
+    outcome = Outcome()
+    line = "import time; print('it begins', time.time())"
+    with ray_hosts(1) as hosts:
+        for number in range(3):
+            sent = time.time()
+            told = hosts.run(RAY, "job", "submit", "--address", ADDRESS, "--", "python3", "-c", line).stdout
+            rays = float(re.findall(r"it begins ([\d.]+)", told)[-1]) - sent
+            sent = time.time()
+            process, said = _send(hosts, folder, [*SMALL, "--verb", "prep"], folder / "home", f"job{number}")
+            said.wait("is sent to")
+            _ended(process, outcome)
+            log = hosts.head.folder / "session_latest" / "logs" / f"job-driver-{said.lines[0][1].split()[0]}.log"
+            noted = [json.loads(text.removeprefix(NOTE)) for text in log.read_text().splitlines() if text.startswith(NOTE)]
+            ours = next(fact["time"] for fact in noted if fact.get("state") == "running") - sent
+            note(f"Ray's own job runs after {rays:.1f} s, l9's after {ours:.1f} s")
+            if ours - rays > BEGIN_SECONDS:
+                outcome.wrong.append(f"a job ran {ours - rays:.0f} s after Ray's own; expected within {BEGIN_SECONDS:.0f} s")
+    return outcome
+
+
 def fifty_jobs(folder: Path) -> Outcome:
     """Fifty jobs in a row: all taken, each waits for its turn, none is lost."""
     outcome, home = Outcome(), folder / "home"
@@ -313,7 +338,7 @@ def note(line: str) -> None:
 if __name__ == "__main__":
     chosen = {"machines_die": partial(machines_die, recipe=WHOLE if "whole" in sys.argv else SMALL), "links_are_cut": links_are_cut}
     chosen |= {"driver_dies": driver_dies, "fifty_jobs": fifty_jobs, "faults_are_found": faults_are_found}
-    chosen |= {"bucket_is_home": bucket_is_home, "sent_twice": sent_twice}
+    chosen |= {"bucket_is_home": bucket_is_home, "sent_twice": sent_twice, "jobs_begin_soon": jobs_begin_soon}
     for word in (word for word in sys.argv[1:] if word in chosen):
         found = _in_folder(chosen[word])
         note(f"{word}: {found.wrong or 'as it should be'}")
