@@ -1,0 +1,106 @@
+"""What a room is made of: models with materials, things that stand at their places, lights, and the path of a camera."""
+
+from dataclasses import dataclass, replace
+
+from jaxtyping import Float, Int, UInt8
+from numpy import ndarray
+
+from l9.geometry.camera import moved
+
+NYU40 = {  # the 20 classes of ScanNet's benchmark and their ids among NYU's 40 (ScanNet, CVPR 2017; scannetv2-labels.combined.tsv)
+    "wall": 1,
+    "floor": 2,
+    "cabinet": 3,
+    "bed": 4,
+    "chair": 5,
+    "sofa": 6,
+    "table": 7,
+    "door": 8,
+    "window": 9,
+    "bookshelf": 10,
+    "picture": 11,
+    "counter": 12,
+    "desk": 14,
+    "curtain": 16,
+    "refrigerator": 24,
+    "shower curtain": 28,
+    "toilet": 33,
+    "sink": 34,
+    "bathtub": 36,
+    "otherfurniture": 39,
+}
+
+
+@dataclass(frozen=True)
+class Material:
+    """How a face looks.
+
+    colour   RGB, sRGB, 0..1; a texture is multiplied by it
+    texture  sRGB picture, row 0 on top; None: the colour alone
+    """
+
+    colour: tuple[float, float, float] = (0.7, 0.7, 0.7)
+    texture: UInt8[ndarray, "h w 3"] | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A mesh with materials.
+
+    vertices      metres; +Z up in a room
+    faces         vertex numbers, counter-clockwise seen from outside where the file says so
+    materials     at least one
+    material_of   the number of each face's material
+    uv            texture coordinates of each face's corners, (0, 0) at a picture's lower left, repeated beyond 1; zeros where the
+                  file has none
+    """
+
+    vertices: Float[ndarray, "v 3"]
+    faces: Int[ndarray, "f 3"]
+    materials: tuple[Material, ...]
+    material_of: Int[ndarray, "f"]
+    uv: Float[ndarray, "f 3 2"]
+
+    def moved(self, pose: Float[ndarray, "4 4"]) -> "Model":
+        """The same model somewhere else; the pose may scale."""
+        return replace(self, vertices=moved(self.vertices, pose))
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A model at its place in a room.
+
+    label   a key of `NYU40`
+    name    what it is in a few words, such as its class in the furniture set; stands in ScanNet's labels as `raw_category`
+    source  id of the furniture model, "" for walls and what else l9 makes itself
+    """
+
+    model: Model
+    label: str
+    name: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Light:
+    """A lamp that shines into every direction; brightness falls with the square of the distance.
+
+    place   metres
+    power   RGB: brightness, 1 metre away, of a white surface that faces it
+    """
+
+    place: Float[ndarray, "3"]
+    power: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Room:
+    """Everything that is in a room, and the way a camera takes through it.
+
+    things  instance k of the labels is things[k - 1]
+    poses   camera-to-world of each frame, metres, OpenCV axes; the world has +Z up and the floor at z = 0
+    """
+
+    things: tuple[Thing, ...]
+    lights: tuple[Light, ...]
+    poses: Float[ndarray, "frames 4 4"]
