@@ -58,7 +58,7 @@ def test_arrays_and_bytes_come_back_as_they_were(sandbox, dtype, shape):
 
 def test_plain_values_are_answers_too(sandbox):
     answer = sandbox.call("sandbox_targets:plain", {})
-    assert (answer.value, answer.buffers) == ([1, "two", None], [])
+    assert (answer.value, list(answer.buffers)) == ([1, "two", None], [])
 
 
 def test_files_are_opened_by_the_parent(sandbox, tmp_path):
@@ -268,3 +268,31 @@ def test_a_start_that_takes_too_long_is_not_the_objects_fault(monkeypatch):
     with Sandbox() as sandbox, pytest.raises(L9Error, match=r"did not start: more than 0\.01 s") as caught:
         sandbox.call("sandbox_targets:read", {})
     assert type(caught.value) is L9Error
+
+
+def test_an_answer_in_parts_is_one_answer(sandbox):
+    answer = sandbox.call("sandbox_targets:in_parts", {"count": 5, "size": 3})
+    assert answer.value == {"made": 5}
+    assert [one.tolist() if isinstance(one, np.ndarray) else one for one in answer.buffers] == [
+        one for number in range(5) for one in ([number] * 3, bytes([number]))
+    ]
+
+
+def test_parts_may_be_larger_together_than_the_childs_memory(sandbox):
+    answer = sandbox.call("sandbox_targets:in_parts", {"count": 100, "size": 1 << 20})  # 400 MiB of 256
+    assert len(answer.buffers) == 200
+    assert (answer.buffers[198] == 99).all() and answer.buffers[199] == b"c"
+
+
+def test_a_refusal_after_a_part_is_a_refusal(sandbox):
+    with pytest.raises(RefusedObject, match="half-way"):
+        sandbox.call("sandbox_targets:cut_short", {})
+    assert list(sandbox.call("sandbox_targets:in_parts", {"count": 1, "size": 1}).buffers) == [np.zeros(1), b"\0"]
+    assert sandbox.deaths == 0
+
+
+def test_an_answer_without_end_is_stopped_at_its_size():
+    with Sandbox(Limits(answer_bytes=100 << 20), imports=("sandbox_targets",), path=(HERE,)) as sandbox:
+        with pytest.raises(RefusedObject, match="object-too-large"):
+            sandbox.call("sandbox_targets:without_end", {})
+        assert sandbox.call("sandbox_targets:echo", {"dtype": "int64", "shape": [1]}).value["shape"] == [1]

@@ -71,11 +71,12 @@ class Recording:
 
         raises  RefusedObject `truncated`, `broken-picture`, `broken-depth`, `wrong-size`, or `no-poses` where no frame has one
         """
-        self.stream.seek(self.header.start)
         end = os.fstat(self.stream.fileno()).st_size
-        kept = 0
+        place, kept = self.header.start, 0
         for number in range(self.header.frames):
+            self.stream.seek(place)  # whoever else reads this recording meanwhile has left the stream elsewhere
             frame = _frame(self.stream, self.header, number, end, (colour, depth))
+            place = self.stream.tell()
             if frame is not None:
                 kept += 1
                 yield frame

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from l9.config import resolve_target
 from l9.errors import L9Error, RefusedObject, UsageError
 from l9.sandbox import wire
-from l9.sandbox.contract import Answer, machine_fault
+from l9.sandbox.contract import PART, Answer, Stream, machine_fault
 
 FILE_SIZE = 64 << 20  # bytes a child may write to one file: enough for Numba's cache, too little to fill a disk
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
@@ -84,8 +84,8 @@ def _serve(connection: socket.socket) -> None:
     soft = int(spent.ru_utime + spent.ru_stime) + 1 + int(request["cpu_seconds"])
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     with _opened(descriptors) as files:
-        message = _run(request, files)
-    wire.send(connection, message)
+        for message in _messages(request, files):
+            wire.send(connection, message)
 
 
 @contextlib.contextmanager
@@ -94,24 +94,34 @@ def _opened(descriptors: list[int]) -> Iterator[list[BinaryIO]]:
         yield [stack.enter_context(os.fdopen(descriptor, "rb")) for descriptor in descriptors]
 
 
-def _run(request: dict[str, Any], files: list[BinaryIO]) -> list[memoryview]:
-    """The packed answer to one request; ordinary exceptions become answers too."""
+def _messages(request: dict[str, Any], files: list[BinaryIO]) -> Iterator[list[memoryview]]:
+    """The packed answer to one request: the parts of a stream, then the end. Ordinary exceptions become ends too."""
     try:
         given = resolve_target(request["target"])(files, **request["arguments"])
+        if isinstance(given, Stream):
+            for part in given.parts:
+                yield wire.pack({"status": PART}, part)
+            given = given.value()
         answer = given if isinstance(given, Answer) else Answer(given)
-        return wire.pack({"status": "done", "value": answer.value}, answer.buffers)
-    except RefusedObject as error:
+        yield wire.pack({"status": "done", "value": answer.value}, answer.buffers)
+    except Exception as error:
+        yield _ending(error)
+
+
+def _ending(error: Exception) -> list[memoryview]:
+    """What is answered instead of a value."""
+    if isinstance(error, RefusedObject):
         return wire.pack({"status": "refused", "reason": error.reason, "detail": error.detail})
-    except UsageError as error:
+    if isinstance(error, UsageError):
         return wire.pack({"status": "usage", "detail": str(error)})
-    except L9Error as error:  # our own code is wrong, such as a stage that breaks its column: no object is to blame
+    if isinstance(error, L9Error):  # our own code is wrong, such as a stage that breaks its column: no object is to blame
         return wire.pack({"status": "fault", "detail": one_line(error)})
-    except Exception as error:  # whatever a parser may raise on foreign bytes is that object's refusal, never the end of the work
-        if _out_of_memory(error):
-            return wire.pack({"status": "memory-limit"})
-        if machine_fault(error):  # it must not empty a dataset into quarantine
-            return wire.pack({"status": "fault", "detail": one_line(error)})
-        return wire.pack({"status": "refused", "reason": "failed", "detail": one_line(error)})
+    if _out_of_memory(error):
+        return wire.pack({"status": "memory-limit"})
+    if machine_fault(error):  # it must not empty a dataset into quarantine
+        return wire.pack({"status": "fault", "detail": one_line(error)})
+    # whatever a parser may raise on foreign bytes is that object's refusal, never the end of the work
+    return wire.pack({"status": "refused", "reason": "failed", "detail": one_line(error)})
 
 
 def _out_of_memory(error: BaseException | None) -> bool:

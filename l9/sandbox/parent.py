@@ -28,7 +28,8 @@ from l9.fingerprint import Json
 from l9.readers.files import printable
 from l9.sandbox import wire
 from l9.sandbox.child import DETAIL, MAX_DESCRIPTORS, memory_of
-from l9.sandbox.contract import Answer, Limits
+from l9.sandbox.contract import PART, Answer, Limits
+from l9.sandbox.spool import Spool
 
 START_SECONDS = 180.0  # a cold import of Open3D from a slow disk
 REASON = re.compile(r"[a-z][a-z0-9-]{0,39}")  # what counts in a table of refusals, and stands in a file name
@@ -187,20 +188,31 @@ class _Child:
             raise SandboxError("memory-limit", f"more than {self._limits.memory_bytes >> 20:,} MiB")
         raise SandboxError("died", "an answer that is none")
 
-    def _exchange(self, body: Json, descriptors: Sequence[int], seconds: float) -> tuple[Any, list[wire.Buffer]]:
+    def _exchange(self, body: Json, descriptors: Sequence[int], seconds: float) -> tuple[Any, Sequence[wire.Buffer]]:
         deadline = time.monotonic() + seconds
         os.lseek(self._words.fileno(), 0, os.SEEK_SET)  # the child writes at this shared place: cut alone, NULs would fill the gap
         self._words.truncate(0)
         try:
             wire.send(self._connection, wire.pack(body), deadline=deadline, descriptors=descriptors)
-            answer, buffers, _ = wire.receive(self._connection, deadline=deadline, max_bytes=self._limits.memory_bytes)
-            return answer, buffers
+            return self._whole(deadline)
         except TimeoutError as error:
             raise SandboxError("time-limit", f"more than {seconds:g} s") from error
         except wire.WireError as error:
             raise SandboxError("died", f"the child sent {error}") from error
         except (EOFError, ConnectionError) as error:
             raise self._obituary(body) from error
+
+    def _whole(self, deadline: float) -> tuple[Any, Sequence[wire.Buffer]]:
+        """The last message's body, and the buffers of all messages."""
+        spool = Spool()
+        while True:
+            body, buffers, _ = wire.receive(self._connection, deadline=deadline, max_bytes=self._limits.memory_bytes)
+            spool.take(buffers)
+            if spool.bytes > self._limits.answer_bytes:
+                self.end()  # it would go on sending
+                raise RefusedObject("object-too-large", f"its rows pass {self._limits.answer_bytes:,} bytes")
+            if not isinstance(body, dict) or body.get("status") != PART:
+                return body, spool
 
     def _obituary(self, asked: Json) -> SandboxError:
         """Why the child is gone; free of anything that differs between two runs."""
