@@ -11,7 +11,7 @@ from typing import Any, cast, overload
 
 from l9.errors import L9Error, RefusedObject, SandboxError
 from l9.fingerprint import Json, digest
-from l9.prep.plan import Plan, ShardPlan, refuse_known
+from l9.prep.plan import CallLimits, Plan, ShardPlan, call_limits, refuse_known
 from l9.prep.shelf import brought_raw, shelved
 from l9.readers.contract import Found
 from l9.readers.files import printable
@@ -47,6 +47,7 @@ class ShardWork:
     objects: list[dict[str, Any]]
     found: list[dict[str, Any]]
     inputs: dict[str, list[int] | None]
+    limits: CallLimits
     home: str = ""
     raw: str = ""
 
@@ -77,6 +78,7 @@ def shard_work(plan: Plan, shard: ShardPlan, folder: Path, home: str = "") -> Sh
         objects=shard.columns.planned.describe(shard.places),
         found=[found.describe() for found in shard.found],
         inputs={name: None if state is None else list(state) for name, state in shard.inputs.items()},
+        limits=call_limits(plan.card),
         home=home,
         raw=plan.card.name if home and plan.root.is_relative_to(folder.parent.parent / "raw") else "",
     )
@@ -149,7 +151,7 @@ def _answer(work: ShardWork, found: Found, sandbox: Sandbox) -> Answer:
     }
     _check_unchanged(work, found)
     try:
-        return sandbox.call("l9.stages.process:process_object", arguments, [Path(work.root) / name for name in found.files])
+        return sandbox.call("l9.stages.process:process_object", arguments, [Path(work.root) / name for name in found.files], **work.limits)
     except RefusedObject as refusal:
         if isinstance(refusal.__cause__, OSError):  # from opening the file, which was readable when it was planned
             raise _changed(Path(work.root), refusal.detail) from refusal

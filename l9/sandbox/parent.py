@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, cast
@@ -81,17 +82,19 @@ class Sandbox:
         *,
         wall_seconds: float | None = None,
         cpu_seconds: int | None = None,
+        file_bytes: int | None = None,
     ) -> Answer:
         """Run `module:function` on files opened here, read-only; a broken limit or a death is tried once more in a fresh child.
 
-        wall_seconds, cpu_seconds  instead of the limits', for a call that is about more than one object, or none
+        wall_seconds, cpu_seconds, file_bytes  instead of the limits', for a large object, or a call that is about more than one, or none
         raises  RefusedObject  as the function raised it; `failed` for its other exceptions; `missing-file`, `not-a-file`,
                                `too-large` or `too-many-files` before anything is opened
                 UsageError     as the function raised it
                 SandboxError   `memory-limit`, `cpu-limit`, `time-limit` or `died`, the second time
                 L9Error        where no object is to blame: the child does not start, a package is missing, a disk is full or gone
         """
-        with opened(files, self.limits) as descriptors:
+        limits = self.limits if file_bytes is None else replace(self.limits, file_bytes=file_bytes)
+        with opened(files, limits) as descriptors:
             cpu = self.limits.cpu_seconds if cpu_seconds is None else cpu_seconds
             request: dict[str, Json] = {"target": target, "arguments": arguments, "cpu_seconds": cpu}
             seconds = self.limits.wall_seconds if wall_seconds is None else wall_seconds
