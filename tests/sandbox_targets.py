@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from l9.errors import RefusedObject, ShapeError, UsageError
+from l9.sandbox import wire
 from l9.sandbox.contract import Answer, Stream
 
 kept = []
@@ -174,3 +175,24 @@ def without_end(files):
             yield [bytes(1 << 20)]
 
     return Stream(parts(), lambda: None)
+
+
+def read_each(files, numbers):
+    found = []
+    for number in numbers:
+        with files[number] as stream:
+            found.append(stream.read().decode())
+    return Answer({"count": len(files), "found": found})
+
+
+def read_while_sending(files):
+    def parts():
+        for number in range(len(files)):
+            with files[number] as stream:
+                yield [stream.read()]
+
+    return Stream(parts(), lambda: len(files))
+
+
+def ask_for_nothing(files):
+    wire.send(files._connection, wire.pack({"status": "open", "file": 10**6}))

@@ -14,7 +14,7 @@ import pytest
 from l9.errors import L9Error, RefusedObject, SandboxError, UsageError
 from l9.sandbox import wire
 from l9.sandbox.contract import Limits
-from l9.sandbox.parent import Sandbox
+from l9.sandbox.parent import AskedFor, Sandbox
 
 HERE = Path(__file__).parent
 SMALL = Limits(memory_bytes=256 << 20, cpu_seconds=1, wall_seconds=20, file_bytes=1000, descriptors=20, recycle_bytes=32 << 20)
@@ -84,8 +84,41 @@ def test_what_is_no_regular_file_is_refused_unopened(sandbox, tmp_path):
             sandbox.call("sandbox_targets:read", {}, [path])
         assert caught.value.reason == reason and str(tmp_path) not in caught.value.detail
     with pytest.raises(RefusedObject, match="too-many-files"):
-        sandbox.call("sandbox_targets:read", {}, [tmp_path / "large"] * 11)
+        sandbox.call("sandbox_targets:read", {}, [tmp_path / "large"] * 200_001)
     assert sandbox.deaths == 0
+
+
+def many_files(folder, count):
+    paths = [folder / f"{number:04d}" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_text(f"file {number}")
+    return paths
+
+
+def test_many_files_are_opened_when_they_are_asked_for(sandbox, tmp_path):
+    paths = many_files(tmp_path, 500)
+    paths[7].unlink()
+    answer = sandbox.call("sandbox_targets:read_each", {"numbers": [499, 0, 250, 0]}, paths)
+    assert answer.value == {"count": 500, "found": ["file 499", "file 0", "file 250", "file 0"]}
+    for number, words in ((7, "missing-file"), (500, "IndexError")):
+        with pytest.raises(RefusedObject, match=words):
+            sandbox.call("sandbox_targets:read_each", {"numbers": [number]}, paths)
+    (tmp_path / "0009").write_bytes(b"x" * 1001)
+    with pytest.raises(RefusedObject, match="too-large"):
+        sandbox.call("sandbox_targets:read_each", {"numbers": [9]}, paths)
+    assert sandbox.deaths == 0
+
+
+def test_files_are_asked_for_between_the_parts_of_an_answer(sandbox, tmp_path):
+    answer = sandbox.call("sandbox_targets:read_while_sending", {}, many_files(tmp_path, 300))
+    assert answer.value == 300
+    assert list(answer.buffers) == [f"file {number}".encode() for number in range(300)]
+
+
+def test_a_child_that_asks_for_another_file_is_taken_for_broken(sandbox, tmp_path):
+    with pytest.raises(SandboxError, match="a wish for file 1000000 of 40"):
+        sandbox.call("sandbox_targets:ask_for_nothing", {}, many_files(tmp_path, 40))
+    assert sandbox.call("sandbox_targets:read_each", {"numbers": [1]}, many_files(tmp_path, 40)).value["found"] == ["file 1"]
 
 
 def test_the_child_has_an_empty_folder_and_no_secrets(sandbox, monkeypatch):
@@ -195,7 +228,7 @@ def test_last_words_do_not_depend_on_earlier_calls(sandbox):
         sandbox.close()
         sandbox.call(f"sandbox_targets:{earlier}", {})
         with pytest.raises(SandboxError) as caught:  # only the first death follows the talk, so no second try is made
-            sandbox._call_once({"target": "sandbox_targets:leave", "arguments": {}, "cpu_seconds": 1}, (), 60.0)
+            sandbox._call_once({"target": "sandbox_targets:leave", "arguments": {}, "cpu_seconds": 1}, (), AskedFor((), SMALL), 60.0)
         details.append(caught.value.detail)
     assert details[0] == details[1] and "\0" not in details[1] and "last words at" in details[0]
 

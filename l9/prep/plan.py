@@ -25,6 +25,7 @@ from l9.prep.inputs import Input, State, States, inputs_below
 from l9.prep.keys import object_keys
 from l9.readers.contract import REFUSE, Found
 from l9.readers.listing import Listing
+from l9.sandbox.contract import Limits
 from l9.sandbox.listing import listed
 from l9.sandbox.parent import Sandbox
 from l9.stages.contract import columns_of
@@ -116,7 +117,7 @@ def sampled(found: Sequence[Found], share: float = 0.01) -> list[Found]:
 
 def make_plan(card: Card, prep: Prep, root: Path, found: Iterable[Found], digests: DigestCache) -> Plan:
     """The plan for these objects. Reads every input file once, to digest it, unless its digest is known."""
-    return plan_of_inputs(card, prep, root, found, inputs_below(root, digests, call_limits(card)["file_bytes"]))
+    return plan_of_inputs(card, prep, root, found, inputs_below(root, digests, call_limits(card).get("file_bytes", Limits().file_bytes)))
 
 
 def plan_of_inputs(card: Card, prep: Prep, root: Path, found: Iterable[Found], input_of: Callable[[str], Input]) -> Plan:
@@ -130,8 +131,8 @@ def plan_of_inputs(card: Card, prep: Prep, root: Path, found: Iterable[Found], i
     return Plan(card, prep, root, facts, shards)
 
 
-class CallLimits(TypedDict):
-    """What `Sandbox.call` is told of one object's limits."""
+class CallLimits(TypedDict, total=False):
+    """What `Sandbox.call` is told of one object's limits, where its card has its own."""
 
     cpu_seconds: int
     wall_seconds: float
@@ -141,6 +142,8 @@ class CallLimits(TypedDict):
 def call_limits(card: Card) -> CallLimits:
     """The limits of one object of a card's dataset."""
     limits = card.limits
+    if limits is None:
+        return {}
     return {"cpu_seconds": limits.seconds, "wall_seconds": 2.0 * limits.seconds, "file_bytes": int(limits.file_gib * (1 << 30))}
 
 

@@ -4,9 +4,10 @@ A function that runs in the child has the form
 
     def process(files: Sequence[BinaryIO], **arguments: Json) -> Answer | Stream | Json
 
-Plain JSON stands for an answer without buffers; a `Stream` sends its buffers in parts, as they are made, so that the child never holds
-them all. It is named by "module:function" by the parent alone. Nothing is pickled in
-either direction.
+`files` are open where they are few; where they are many, such as the frames of a recording, each is opened when it is asked for
+(`files[number]`), and whoever asked closes it. Plain JSON stands for an answer without buffers; a `Stream` sends its buffers in parts,
+as they are made, so that the child never holds them all. A function is named by "module:function" by the parent alone. Nothing is
+pickled in either direction.
 """
 
 import errno
@@ -18,6 +19,7 @@ from numpy import ndarray
 from l9.fingerprint import Json
 
 PART = "part"  # the status of a message that is not the last one
+OPEN = "open"  # of one that asks for the file of a number, which is answered by its descriptor
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
 CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS}
