@@ -64,6 +64,9 @@ def overlap(one: Box, other: Box) -> bool:
     """
     if one.low >= other.high or other.low >= one.high:
         return False
+    reach = math.hypot(one.width, one.depth) + math.hypot(other.width, other.depth)
+    if 2 * math.hypot(one.x - other.x, one.y - other.y) >= reach:
+        return False
     first, second = one.corners(), other.corners()
     for axis in np.concatenate([one.axes, other.axes]):
         mine, theirs = first @ axis, second @ axis

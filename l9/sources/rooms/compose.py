@@ -1,7 +1,6 @@
 """A furnished room out of a seed: its plan, its furniture, its lights, and the way of a camera through it."""
 
 from collections.abc import Callable, Sequence
-
 from functools import cache
 
 import numpy as np
@@ -40,7 +39,9 @@ def compose_room(catalog: Sequence[Furniture], models: Callable[[str], Model], *
         if path is not None and pieces >= LEAST_PIECES and {"door", "window"} <= {one.role for one in room.placed}:
             poses = poses_along(path, room.plan, boxes, room.random)
             return Room((*shell, *(one.thing() for one in room.placed)), lights, poses)
-    raise DataError(f"room {seed}: no room with {LEAST_PIECES} pieces of furniture and a free way in {ATTEMPTS} attempts; give more furniture")
+    raise DataError(
+        f"room {seed}: no room with {LEAST_PIECES} pieces of furniture and a free way in {ATTEMPTS} attempts; give more furniture"
+    )
 
 
 def arranged_room(

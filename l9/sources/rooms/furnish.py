@@ -11,17 +11,50 @@ from l9.sources.rooms.surfaces import carpet
 from l9.sources.rooms.thing import Material, Thing
 from l9.sources.rooms.tops import put_on
 
-REACH = {"wardrobe": 0.6, "bookshelf": 0.5, "refrigerator": 0.7, "toilet": 0.5, "washbasin": 0.5, "dresser": 0.5, "cabinet": 0.5, "washer": 0.5}
+REACH = {
+    "wardrobe": 0.6,
+    "bookshelf": 0.5,
+    "refrigerator": 0.7,
+    "toilet": 0.5,
+    "washbasin": 0.5,
+    "dresser": 0.5,
+    "cabinet": 0.5,
+    "washer": 0.5,
+}
 REACH |= {"vanity": 0.5, "shower": 0.5, "bathtub": 0.5, "piano": 0.7, "desk": 0.7}  # metres that stay free before a thing to use it
 LARGE = {  # kind of room -> what may stand along its walls after its groups
-    "living room": ("bookshelf", "cabinet", "dresser", "piano", "bookshelf", "armchair", "large plant", "floor lamp", "bench", "desk", "box"),
+    "living room": (
+        "bookshelf",
+        "cabinet",
+        "dresser",
+        "piano",
+        "bookshelf",
+        "armchair",
+        "large plant",
+        "floor lamp",
+        "bench",
+        "desk",
+        "box",
+    ),
     "bedroom": ("wardrobe", "dresser", "bookshelf", "desk", "armchair", "floor lamp", "large plant", "wardrobe", "box", "cabinet"),
     "kitchen": ("cabinet", "cabinet", "trashcan", "large plant", "stool", "bench", "bookshelf", "box"),
     "bathroom": ("bathtub", "toilet", "washbasin", "vanity", "shower", "washer", "cabinet", "trashcan", "stool", "large plant", "box"),
-    "office": ("bookshelf", "cabinet", "bookshelf", "cabinet", "large plant", "trashcan", "armchair", "box", "sofa", "wardrobe", "bookshelf"),
+    "office": (
+        "bookshelf",
+        "cabinet",
+        "bookshelf",
+        "cabinet",
+        "large plant",
+        "trashcan",
+        "armchair",
+        "box",
+        "sofa",
+        "wardrobe",
+        "bookshelf",
+    ),
     "dining room": ("cabinet", "dresser", "bookshelf", "sofa", "large plant", "floor lamp", "bench", "piano", "cabinet", "armchair"),
 }
-LARGEST = {"bathroom": (4.0, 3.8), "kitchen": (5.0, 4.5), "bedroom": (5.0, 5.0), "office": (5.5, 5.0)}  # metres, of the rooms that are not huge
+LARGEST = {"bathroom": (4.0, 3.8), "kitchen": (5.0, 4.5), "bedroom": (5.0, 5.0), "office": (5.5, 5.0)}  # metres, where not as a plan allows
 GROUPS: dict[str, tuple[Callable[[Arrangement], None], ...]] = {
     "living room": (groups.lounge, groups.dining),
     "bedroom": (groups.bedroom, groups.desk),
@@ -39,6 +72,7 @@ TOPS = {  # where a thing stands that stands on others
     "books": ("desk", "coffee table", "nightstand", "dresser", "dining table"),
 }
 RUG = 0.008  # metres thick
+DRY, WET = tuple(TOPS), ("small plant", "small appliance", "small thing")
 HIGHEST_TOP = 1.45  # metres: nobody sees what stands above
 
 
@@ -49,19 +83,23 @@ def furnish(room: Arrangement, kind: str, fullness: float) -> None:
         if number == 0 or (spacious and room.chance(fullness)):
             group(room)
     for number, role in enumerate(LARGE[kind]):
-        if number < 2 or room.chance(0.9 * fullness):
+        if number >= 2 and not room.chance(0.9 * fullness):
+            continue
+        if role == "desk":
+            groups.desk(room)
+        else:
             at_wall(room, room.pick(role), reach=REACH.get(role, 0.0))
     if room.chance(fullness):
         at_wall(room, room.pick("radiator", most=1.5), low=0.1)
     hang_all(room, kind, round(4 * fullness) + 1)
-    _small_things(room, round(10 * fullness) + 2)
+    _small_things(room, round(10 * fullness) + 2, DRY if kind not in ("bathroom", "kitchen") else WET)
     _rug(room, kind)
 
 
-def _small_things(room: Arrangement, count: int) -> None:
+def _small_things(room: Arrangement, count: int, roles: tuple[str, ...]) -> None:
     """Lamps, plants, books and other small things on tables, desks, cabinets and worktops."""
     for _ in range(count):
-        role = list(TOPS)[int(room.random.integers(len(TOPS)))]
+        role = roles[int(room.random.integers(len(roles)))]
         hosts = [number for number in room.numbers(*TOPS[role]) if room.placed[number].box.high < HIGHEST_TOP]
         if not hosts:
             continue

@@ -13,13 +13,16 @@ from l9.sources.rooms.thing import Thing
 from l9.sources.rooms.tops import put_on
 
 CHAIR_ROOM = 0.62  # metres of a table's side for one chair
+AROUND_TABLE = (0.7, 0.5, 0.3)  # metres free on all sides, the most that there is room for
 SIDES = ((0.0, 1), (math.pi / 2, 0), (math.pi, 1), (-math.pi / 2, 0))  # turn of a side's outward direction, and which length it has
 
 
 def dining(room: Arrangement, chairs: int = 6) -> None:
     """A table away from the walls, chairs around it that face it."""
     table, chair = room.pick("dining table"), room.pick("chair")
-    number = in_the_middle(room, table, 0.7)
+    number = None
+    for around in AROUND_TABLE:
+        number = in_the_middle(room, table, around) if number is None else number
     if number is None or chair is None:
         return
     box, left = room.placed[number].box, chairs
@@ -109,7 +112,7 @@ def bedroom(room: Arrangement) -> None:
     number = at_wall(room, room.pick("bed"), reach=0.5)
     if number is None:
         return
-    bed, stand = room.placed[number].box, room.pick("nightstand", "stool", most=0.6)
+    bed, stand = room.placed[number].box, room.pick("nightstand", "stool", most=0.6, highest=0.6)
     for side in (-1, 1):
         if stand is not None:
             x, y = bed.at(side * (bed.width / 2 + stand.width / 2 + 0.04), stand.depth / 2 - bed.depth / 2)
@@ -120,7 +123,8 @@ def bedroom(room: Arrangement) -> None:
 
 def desk(room: Arrangement) -> None:
     """A desk with its back to a wall, a chair that faces it, and a computer."""
-    number, chair, computer = at_wall(room, room.pick("desk", "dining table", most=1.9), reach=0.75), room.pick("chair"), room.pick("computer")
+    chosen = room.pick("desk") if room.chance(0.75) else room.pick("dining table", most=1.9)
+    number, chair, computer = at_wall(room, chosen, reach=0.75), room.pick("chair"), room.pick("computer")
     if number is None:
         return
     table = room.placed[number].box

@@ -77,7 +77,9 @@ def _curtains(room: Arrangement) -> None:
         if not room.chance(0.6):
             continue
         box = room.placed[number].box
-        wall = min(room.plan.walls, key=lambda one: abs((np.array([box.x, box.y]) - one.start) @ one.inward) + 9 * abs(np.sin(one.turn - box.turn)))
+        wall = min(
+            room.plan.walls, key=lambda one: abs((np.array([box.x, box.y]) - one.start) @ one.inward) + 9 * abs(np.sin(one.turn - box.turn))
+        )
         along = float((np.array([box.x, box.y]) - wall.start) @ wall.direction)
         width = float(room.random.uniform(0.3, 0.5))
         low = 0.05 if room.chance(0.7) else max(0.05, box.low - 0.15)

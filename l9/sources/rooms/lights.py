@@ -38,7 +38,6 @@ def ceiling_lamps(room: Arrangement, count: int) -> list[Box]:
     return lamps
 
 
-
 def lights_of(room: Arrangement, lamps: Sequence[Box]) -> tuple[Light, ...]:
     """A light below every ceiling lamp, a weak one inside every window, and one in the middle of the room that fills the shadows."""
     warm = np.array([1.0, 0.94, 0.84]) * room.random.uniform(0.75, 1.25) * CEILING / max(1, len(lamps))

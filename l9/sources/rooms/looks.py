@@ -16,8 +16,11 @@ from l9.sources.rooms.plan import Plan
 LOWEST, HIGHEST = 1.2, 1.7  # metres of the camera above the floor
 LEAST_DOWN, MOST_DOWN = 10.0, 35.0  # degrees below the horizon
 SIDEWAYS, UPWARDS = 29.0, 22.0  # degrees, half of what a camera sees at least
-FRAME_TURN = 6.0  # degrees from frame to frame on the mean between two looks; an interpolated way is up to twice as steep
+FRAME_TURNS = (8.5, 7.0, 5.5)  # degrees from frame to frame on the mean between two looks: the first with which none turns too far
+MOST_TURN = 14.5  # degrees between two frames
+UNSEEN_AHEAD = 0.15  # what a thing outside the picture counts, when it lies where the camera turns to, of one within it
 LOOK_FRAMES = 8  # between two looks that are chosen
+MOST_REACH = math.radians(100)  # between two looks
 FARTHEST = 6.0  # metres: what is beyond counts as not seen
 SPACING = 0.5  # metres between the points of walls that are to be seen
 
@@ -29,12 +32,22 @@ def poses_along(path: Float[ndarray, "frames 2"], plan: Plan, boxes: Sequence[Bo
     rise = np.sin(np.linspace(phase, phase + 2.5 * math.pi, frames))
     eyes = np.column_stack([path, (LOWEST + HIGHEST) / 2 + (HIGHEST - LOWEST) / 2 * 0.98 * rise])
     knots = np.unique(np.linspace(0, frames - 1, max(2, 1 + math.ceil((frames - 1) / LOOK_FRAMES))).round().astype(int))
-    yaws, downs = _looks(eyes[knots], np.diff(knots, prepend=0), sights(plan, boxes), boxes, random)
-    steps = np.arange(frames)
-    if len(knots) < 2:
-        return np.stack([_pose(eyes[0], yaws[0], downs[0])])
-    yaw, down = PchipInterpolator(knots, yaws)(steps), PchipInterpolator(knots, downs)(steps)
-    return np.stack([_pose(eye, one, other) for eye, one, other in zip(eyes, yaw, down, strict=True)])
+    points = sights(plan, boxes)
+    visible = [in_sight(eye, points, [*boxes, *plan.blocks]) for eye in eyes[knots]]
+    for turn in FRAME_TURNS:
+        yaws, downs = _looks(eyes[knots], np.diff(knots, prepend=0) * math.radians(turn), points, visible, random)
+        if frames > 1:
+            yaws, downs = (PchipInterpolator(knots, values)(np.arange(frames)) for values in (yaws, downs))
+        poses = np.stack([_pose(eye, yaw, down) for eye, yaw, down in zip(eyes, yaws, downs, strict=True)])
+        if turns(poses).max(initial=0.0) < MOST_TURN:
+            break
+    return poses
+
+
+def turns(poses: Float[ndarray, "frames 4 4"]) -> Float[ndarray, "frames-1"]:
+    """Degrees that each pose but the first is turned against the one before."""
+    traces = np.einsum("fij,fij->f", poses[1:, :3, :3], poses[:-1, :3, :3])
+    return np.degrees(np.arccos(np.clip((traces - 1) / 2, -1, 1)))
 
 
 def sights(plan: Plan, boxes: Sequence[Box]) -> Float[ndarray, "n 4"]:
@@ -51,10 +64,10 @@ def sights(plan: Plan, boxes: Sequence[Box]) -> Float[ndarray, "n 4"]:
     return np.array(points)
 
 
-def in_sight(eye: Float[ndarray, "3"], points: Float[ndarray, "n 4"], boxes: Sequence[Box], blocks: Sequence[Box] = ()) -> Bool[ndarray, "n"]:
-    """Whether nothing lies between an eye and each of the points of `sights`, in whatever direction."""
+def in_sight(eye: Float[ndarray, "3"], points: Float[ndarray, "n 4"], boxes: Sequence[Box]) -> Bool[ndarray, "n"]:
+    """Whether no box lies between an eye and each of the points of `sights`, in whatever direction."""
     seen = np.linalg.norm(points[:, :3] - eye, axis=1) < FARTHEST
-    for number, box in enumerate([*boxes, *blocks]):
+    for number, box in enumerate(boxes):
         seen &= ~hits(eye, points[:, :3], box) | (points[:, 3] == number)
     return seen
 
@@ -69,22 +82,26 @@ def in_view(eye: Float[ndarray, "3"], yaw: float, down: float, points: Float[nda
 
 
 def _looks(
-    eyes: Float[ndarray, "k 3"], steps: Float[ndarray, "k"], points: Float[ndarray, "n 4"], boxes: Sequence[Box], random: Generator
+    eyes: Float[ndarray, "k 3"],
+    reach: Float[ndarray, "k"],
+    points: Float[ndarray, "n 4"],
+    visible: Sequence[Bool[ndarray, "n"]],
+    random: Generator,
 ) -> tuple[Float[ndarray, "k"], Float[ndarray, "k"]]:
     """Yaw and pitch below the horizon, radians, at each chosen frame: of those within reach, the look that shows most that is new."""
-    unseen = np.ones(len(points), np.bool_)
+    unseen, shown = np.ones(len(points), np.bool_), np.zeros(len(points), np.bool_)
     yaws, downs = np.zeros(len(eyes)), np.zeros(len(eyes))
     for number, eye in enumerate(eyes):
-        visible = in_sight(eye, points, boxes)
-        turn = math.radians(min(FRAME_TURN * float(steps[number]), 100.0)) if number else math.pi
-        best = -1.0
-        for yaw in yaws[number - 1] + np.linspace(-turn, turn, 17 if number else 33):
+        turn, best, before = min(reach[number], MOST_REACH) if number else math.pi, -math.inf, yaws[number - 1]
+        away = points[visible[number] & unseen, :2] - eye[:2]
+        for yaw in before + np.linspace(-turn, turn, 17 if number else 33):
             down = math.radians(float(random.uniform(LEAST_DOWN, MOST_DOWN)))
-            shown = visible & in_view(eye, float(yaw), down, points)
-            worth = (shown & unseen).sum() + 0.05 * shown.sum() + float(random.uniform(0, 0.5))
+            shows = visible[number] & in_view(eye, float(yaw), down, points)
+            ahead = (away @ [math.cos(yaw), math.sin(yaw)] / np.linalg.norm(away, axis=1)).sum()
+            worth = (shows & unseen).sum() + UNSEEN_AHEAD * ahead + 0.05 * shows.sum() + float(random.uniform(0, 0.5))
             if worth > best:
-                best, yaws[number], downs[number], new = worth, yaw, down, shown
-        unseen &= ~new
+                best, yaws[number], downs[number], shown = worth, yaw, down, shows
+        unseen &= ~shown
     return yaws, downs
 
 

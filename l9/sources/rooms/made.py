@@ -4,6 +4,7 @@ Everything here stands in its own box: x to the right, -y to the front, z up, th
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.random import Generator
@@ -102,7 +103,7 @@ def counter(size: Size, random: Generator) -> Model:
         cuboid((-x, -y + 0.09, 0), (x, y, 0.1), Material((0.25, 0.25, 0.25))),
     ]
     edges = np.linspace(-x, x, doors + 1)
-    for left, right in zip(edges[:-1], edges[1:], strict=True):
+    for left, right in pairwise(edges):
         parts.append(cuboid((left + 0.004, -y + 0.022, 0.104), (right - 0.004, -y + 0.04, height - 0.05), body))
         parts.append(cuboid((right - 0.07, -y + 0.003, height - 0.25), (right - 0.055, -y + 0.022, height - 0.1), Material(STEEL)))
     return joined(parts)
@@ -119,7 +120,7 @@ def books(size: Size, random: Generator) -> Model:
     width, depth, height = size
     levels = np.linspace(0, height, max(2, round(height / 0.035)) + 1)
     stack: list[Model] = []
-    for low, high in zip(levels[:-1], levels[1:], strict=True):
+    for low, high in pairwise(levels):
         x, y = random.uniform(0.75, 1.0, 2) * [width / 2, depth / 2]
         stack.append(cuboid((-x, -y, low), (x, y, high), Material(drawn_colour(random))))
     return joined(stack)

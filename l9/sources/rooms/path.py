@@ -3,6 +3,7 @@
 import heapq
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -71,7 +72,7 @@ def _stops(cells: Float[ndarray, "n 2"], random: Generator) -> list[tuple[int, i
 def _walk(free: Bool[ndarray, "a b"], stops: list[tuple[int, int]]) -> Float[ndarray, "n 2"]:
     """Cells of the shortest ways from each stop to the next."""
     walked = [stops[0]]
-    for start, goal in zip(stops[:-1], stops[1:], strict=True):
+    for start, goal in pairwise(stops):
         walked += _shortest(free, start, goal)[1:]
     return np.array(walked)
 

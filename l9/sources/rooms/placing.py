@@ -16,7 +16,7 @@ from l9.sources.rooms.thing import Model, Thing
 
 GAP = 0.01  # metres between any two things
 WALL_GAP = 0.015  # metres between a wall and what stands before it
-SLACK = 0.01  # metres that a model may be larger than its catalog says
+SLACK = 0.002  # metres that a model may reach out of its catalog's box
 UPRIGHT = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])  # +Y up, front +Z -> +Z up, front -Y
 
 
@@ -48,6 +48,7 @@ class Arrangement:
     models   a furniture id -> its model, metres, +Y up, front +Z
     placed   in the order of placing
     zones    boxes that stay free, each with the number of the thing it belongs to (-1: to a door or a window)
+    stood    furniture that was turned upright already, by its id
     """
 
     plan: Plan
@@ -56,6 +57,7 @@ class Arrangement:
     random: Generator
     placed: list[Placed] = field(default_factory=list)
     zones: list[tuple[Box, int]] = field(default_factory=list)
+    stood: dict[str, Thing] = field(default_factory=dict)
 
     def fits(self, box: Box, *, free: Box | None = None, within: int = -2) -> bool:
         """Whether a box, and the place that has to stay free before it, has room; the place before thing `within` may be taken."""
@@ -83,17 +85,13 @@ class Arrangement:
 
     def standing(self, furniture: Furniture) -> Thing:
         """A piece of furniture in its box's axes. DataError where its model is larger than the catalog says."""
-        model = self.models(furniture.id).moved(UPRIGHT)
-        used = model.vertices[np.unique(model.faces)]
-        size = np.ptp(used, axis=0)
-        if (size > np.array([furniture.width, furniture.depth, furniture.height]) + SLACK).any() or abs(used[:, 2].min()) > SLACK:
-            measured = " x ".join(f"{side:.2f}" for side in size)
-            raise DataError(f"{furniture.id}: the model has {measured} m; expected the catalog's size, standing on the ground")
-        return Thing(model, furniture.label, furniture.kind, furniture.id)
+        if furniture.id not in self.stood:
+            self.stood[furniture.id] = _upright(furniture, self.models(furniture.id))
+        return self.stood[furniture.id]
 
-    def pick(self, *roles: str, most: float = 99.0) -> Furniture | None:
-        """A random piece of furniture of one of the roles whose width is at most `most` metres; None where there is none."""
-        fitting = [one for one in self.catalog if one.role in roles and one.width <= most]
+    def pick(self, *roles: str, most: float = 99.0, highest: float = 99.0) -> Furniture | None:
+        """Any piece of furniture of the roles, at most `most` metres wide and `highest` metres high; None where there is none."""
+        fitting = [one for one in self.catalog if one.role in roles and one.width <= most and one.height <= highest]
         return fitting[int(self.random.integers(len(fitting)))] if fitting else None
 
     def chance(self, share: float) -> bool:
@@ -103,6 +101,20 @@ class Arrangement:
     def numbers(self, *roles: str) -> list[int]:
         """Of the things that play one of the roles."""
         return [number for number, one in enumerate(self.placed) if one.role in roles]
+
+
+def _upright(furniture: Furniture, model: Model) -> Thing:
+    """A piece of furniture in its box's axes, once its model was found to be no larger than the box."""
+    model = model.moved(UPRIGHT)
+    used = model.vertices[np.bincount(model.faces.reshape(-1), minlength=len(model.vertices)) > 0]
+    low, high = used.min(axis=0), used.max(axis=0)
+    half = np.array([furniture.width, furniture.depth]) / 2 + SLACK
+    if (np.abs([low[:2], high[:2]]) > half).any() or high[2] > furniture.height + SLACK or abs(low[2]) > SLACK:
+        size = " x ".join(f"{side:.2f}" for side in (furniture.width, furniture.depth, furniture.height))
+        raise DataError(
+            f"{furniture.id}: the model reaches from {low.round(2)} to {high.round(2)} m; expected the catalog's {size}, on the ground"
+        )
+    return Thing(model, furniture.label, furniture.kind, furniture.id)
 
 
 def pose_of(box: Box) -> Float[ndarray, "4 4"]:
@@ -124,7 +136,9 @@ def size_of(furniture: Furniture) -> tuple[float, float, float]:
     return furniture.width, furniture.depth, furniture.height
 
 
-def wall_boxes(room: Arrangement, size: tuple[float, float, float], *, low: float = 0.0, away: float = WALL_GAP) -> Iterator[tuple[int, Box]]:
+def wall_boxes(
+    room: Arrangement, size: tuple[float, float, float], *, low: float = 0.0, away: float = WALL_GAP
+) -> Iterator[tuple[int, Box]]:
     """Forty boxes with their backs to a wall, and the wall's number: in corners, beside what stands there already, and anywhere."""
     walls, width = room.plan.walls, size[0]
     for _ in range(40):
@@ -144,7 +158,9 @@ def wall_boxes(room: Arrangement, size: tuple[float, float, float], *, low: floa
         yield number, wall.box(along, away, size, low)
 
 
-def at_wall(room: Arrangement, furniture: Furniture | None, *, reach: float = 0.0, low: float = 0.0, on_wall: int | None = None) -> int | None:
+def at_wall(
+    room: Arrangement, furniture: Furniture | None, *, reach: float = 0.0, low: float = 0.0, on_wall: int | None = None
+) -> int | None:
     """Stand a piece of furniture with its back to a wall, `reach` metres free before it; None where no place was found."""
     if furniture is None:
         return None

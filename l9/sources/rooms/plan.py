@@ -118,7 +118,8 @@ class Plan:
         inside = (points >= gap).all(axis=1) & (points <= np.array([self.width, self.depth]) - gap).all(axis=1)
         across, along = self.cut
         corner = np.array([self.width - across, self.depth - along])
-        return inside & ((across == 0) | ~(points > corner - gap).all(axis=1))
+        cut_off = (points > corner - gap).all(axis=1) if across else np.zeros(len(points), np.bool_)
+        return inside & ~cut_off
 
 
 def draw_plan(random: Generator, largest: tuple[float, float] = (6.5, 6.0)) -> Plan:

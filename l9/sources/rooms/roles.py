@@ -5,6 +5,7 @@ by the class, the words of the name and the size. What fits no rule has no role 
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 ANY = (0.0, 9.0)
 
@@ -40,7 +41,14 @@ RULES = (  # the first one that holds counts
     Rule("bathtub", "bathtub", width=(1.2, 2.3)),
     Rule("bed", "bed", width=(0.6, 2.3)),
     Rule("bench", "bench", without=("abdominal", "concrete"), depth=(0.3, 0.7)),
-    Rule("box", "box", words=("suitcase", "crate", "trunck", "cardboard", "clothes", "box"), without=("flower", "letters", "medicine")),
+    Rule(
+        "box",
+        "box",
+        words=("suitcase", "crate", "trunck", "cardboard", "clothes", "box"),
+        without=("flower", "letters", "medicine", "bread", "office"),
+        width=(0.3, 1.05),
+        height=(0.2, 0.8),
+    ),
     Rule("upper cabinet", "cabinet", words=("upper cabinet", "glass door"), without=("corner",), height=(0.5, 0.9)),
     Rule("lower cabinet", "cabinet", words=("lower cabinet", "kitchen cabinet"), without=("corner",), height=(0.8, 0.95)),
     Rule("vanity", "cabinet", words=("vanity", "washbasin")),
@@ -57,7 +65,7 @@ RULES = (  # the first one that holds counts
     Rule("small appliance", "kitchen_appliance", without=("hood", "squeezer", "grinder", "fryer"), height=(0.1, 0.45)),
     Rule("ceiling lamp", "lamp", words=OVERHEAD, width=(0.1, 1.1), depth=(0.1, 0.9), height=(0.03, 0.9)),
     Rule("wall lamp", "lamp", words=("wall",), without=("spot",), height=(0.1, 0.6)),
-    Rule("table lamp", "lamp", without=(*OUTDOOR, *OVERHEAD), width=(0.1, 0.55), height=(0.3, 0.75)),
+    Rule("table lamp", "lamp", without=(*OUTDOOR, *OVERHEAD), width=(0.1, 0.45), height=(0.3, 0.75)),
     Rule("floor lamp", "lamp", without=(*OUTDOOR, *OVERHEAD), width=(0.1, 0.7), height=(1.2, 2.0)),
     Rule("nightstand", "nightstand"),
     Rule("stove", "oven", without=("double",), height=(0.8, 1.0)),
@@ -79,7 +87,7 @@ RULES = (  # the first one that holds counts
     Rule("toilet", "toilet", without=("urinal",), depth=(0.5, 0.9)),
     Rule("trashcan", "trashcan", without=("park",), width=(0.1, 0.6)),
     Rule("wall television", "tv_screen", words=("wall",)),
-    Rule("television", "tv_screen", words=("tv",), without=("remote",), width=(0.5, 1.3), height=(0.4, 0.95)),
+    Rule("television", "tv_screen", words=("tv",), without=("remote",), width=(0.5, 1.3), height=(0.4, 0.85)),
     Rule("tv stand", "tv_stand", height=(0.3, 0.8)),
     Rule("cabinet", "tv_stand"),
     Rule("wardrobe", "wardrobe", height=(1.5, 2.4)),
@@ -89,6 +97,7 @@ RULES = (  # the first one that holds counts
 )
 
 
+@cache
 def role_of(kind: str, name: str, size: tuple[float, float, float]) -> str:
     """The part that an object of a class, a name and a width, depth and height in metres can play, "" for none."""
     for rule in RULES:

@@ -7,7 +7,6 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from l9.sources.rooms import made
-from l9.sources.rooms.boxes import Box
 from l9.sources.rooms.catalog import Furniture
 from l9.sources.rooms.placing import Arrangement, size_of
 from l9.sources.rooms.plan import WALL, Opening, Plan, Wall, free_place, zone

@@ -10,7 +10,14 @@ from l9.sources.rooms.thing import Material
 Colour = tuple[float, float, float]
 SIDE = 128  # pixels of a texture
 FLOOR_TILE = 1.2  # metres that a floor's texture covers
-WALLS: tuple[Colour, ...] = ((0.92, 0.9, 0.85), (0.85, 0.87, 0.9), (0.9, 0.84, 0.74), (0.78, 0.84, 0.76), (0.93, 0.93, 0.92), (0.83, 0.76, 0.72))
+WALLS: tuple[Colour, ...] = (
+    (0.92, 0.9, 0.85),
+    (0.85, 0.87, 0.9),
+    (0.9, 0.84, 0.74),
+    (0.78, 0.84, 0.76),
+    (0.93, 0.93, 0.92),
+    (0.83, 0.76, 0.72),
+)
 WOODS: tuple[Colour, ...] = ((0.62, 0.45, 0.3), (0.75, 0.6, 0.42), (0.42, 0.29, 0.2), (0.66, 0.58, 0.5))
 
 

@@ -45,7 +45,9 @@ def resting_height(model: Model, footprint: Box) -> float | None:
     return top if np.isfinite(top) and top - heights.min() <= LEVEL else None
 
 
-def put_on(room: Arrangement, host: int, role: str, own: Thing, size: tuple[float, float, float], *, turn: float = 0.0, back: float = 0.0) -> int | None:
+def put_on(
+    room: Arrangement, host: int, role: str, own: Thing, size: tuple[float, float, float], *, turn: float = 0.0, back: float = 0.0
+) -> int | None:
     """Stand a thing somewhere on top of thing `host`, level and apart from what stands there; None where no place was found.
 
     size  width, depth and height, metres
