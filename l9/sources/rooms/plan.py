@@ -115,10 +115,10 @@ class Plan:
 
     def far_from_walls(self, points: Float[ndarray, "n 2"], gap: float) -> Bool[ndarray, "n"]:
         """Whether points of the floor lie within the walls, `gap` metres or more from all of them."""
-        inside = (points >= gap).all(axis=1) & (points <= np.array([self.width, self.depth]) - gap).all(axis=1)
+        inside = np.asarray(((points >= gap) & (points <= np.array([self.width, self.depth]) - gap)).all(axis=1))
         across, along = self.cut
         corner = np.array([self.width - across, self.depth - along])
-        cut_off = (points > corner - gap).all(axis=1) if across else np.zeros(len(points), np.bool_)
+        cut_off = np.asarray((points > corner - gap).all(axis=1)) if across else np.zeros(len(points), np.bool_)
         return inside & ~cut_off
 
 
