@@ -29,6 +29,28 @@ NYU40 = {  # the 20 classes of ScanNet's benchmark and their ids among NYU's 40 
     "bathtub": 36,
     "otherfurniture": 39,
 }
+OTHER = {  # NYU's other names, in the same list: a label may have them, ScanNet's benchmark leaves them out
+    "blinds": 13,
+    "shelves": 15,
+    "dresser": 17,
+    "pillow": 18,
+    "mirror": 19,
+    "floor mat": 20,
+    "clothes": 21,
+    "ceiling": 22,
+    "books": 23,
+    "television": 25,
+    "paper": 26,
+    "towel": 27,
+    "box": 29,
+    "whiteboard": 30,
+    "person": 31,
+    "night stand": 32,
+    "lamp": 35,
+    "bag": 37,
+    "otherstructure": 38,
+    "otherprop": 40,
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +92,7 @@ class Model:
 class Thing:
     """A model at its place in a room.
 
-    label   a key of `NYU40`
+    label   a key of `NYU40` or `OTHER`
     name    what it is in a few words, such as its class in the furniture set; stands in ScanNet's labels as `raw_category`
     source  id of the furniture model, "" for walls and what else l9 makes itself
     """
