@@ -8,7 +8,6 @@ import io
 import posixpath
 import zipfile
 from collections.abc import Sequence
-from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -17,7 +16,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from l9.errors import RefusedObject
-from l9.geometry.mesh import Axis, Mesh
+from l9.geometry.mesh import Axis, Mesh, checked_mesh
 from l9.geometry.model import Material, Model
 from l9.readers.contract import Found
 from l9.readers.files import printable
@@ -48,7 +47,7 @@ def read_model(files: Sequence[BinaryIO], found: Found, up: Axis) -> Model:
             return _plain(upright(read_mesh(io.BytesIO(data), PurePosixPath(name).suffix.lower(), up), found))
         text = obj_text(io.BytesIO(data))
         surface = obj_surface(text)
-        mesh = upright(Mesh(surface.vertices, surface.faces, up), found)
+        mesh = upright(checked_mesh(Mesh(surface.vertices, surface.faces, up)), found)
         materials, notes = _materials(text, surface, _Beside(archive, name))
     return Model(mesh.vertices, mesh.faces, materials, surface.material_of, surface.uv, surface.notes + notes)
 
@@ -86,10 +85,11 @@ def _materials(text: bytes, surface: ObjSurface, beside: _Beside) -> tuple[tuple
     for name in surface.materials:
         about = described.get(name, Described())
         if about.picture and about.picture not in pictures:
-            decode = partial(_picture, about.picture, beside)
-            pictures[about.picture] = decode(notes) if len(pictures) < PICTURES else _beyond(notes)
+            pictures[about.picture] = _picture(about.picture, beside, notes) if len(pictures) < PICTURES else None
         materials.append(_material(name, about, pictures.get(about.picture)))
-    return tuple(materials), tuple(dict.fromkeys(notes))
+    if len(pictures) > PICTURES:
+        notes.append(f"{len(pictures):,} pictures: those after the first {PICTURES} leave plain colours")
+    return tuple(materials), tuple(notes)
 
 
 def _described(text: bytes, beside: _Beside) -> tuple[dict[str, Described], list[str]]:
@@ -111,10 +111,6 @@ def _picture(reference: str, beside: _Beside, notes: list[str]) -> UInt8[ndarray
     except RefusedObject as refusal:
         notes.append(f"'{printable(reference[:100])}' {_why(refusal)}: its material has a plain colour")
         return None
-
-
-def _beyond(notes: list[str]) -> None:
-    notes.append(f"more than {PICTURES} pictures: the rest have plain colours")
 
 
 def _why(refusal: RefusedObject) -> str:

@@ -47,7 +47,9 @@ def obj_surface(data: bytes) -> ObjSurface:
     coordinates, more = _coordinates(data, polygons)
     names, name_of = _names(data)
     of_triangle = np.repeat(name_of, np.maximum(polygons.counts - 2, 0))
-    return ObjSurface(vertices, polygons.corners[places], coordinates[places], names, of_triangle, notes + more)
+    used, material_of = np.unique(of_triangle, return_inverse=True)
+    materials = tuple(names[number] for number in used)
+    return ObjSurface(vertices, polygons.corners[places], coordinates[places], materials, material_of, notes + more)
 
 
 def _names(data: bytes) -> tuple[tuple[str, ...], Int[ndarray, "p"]]:
@@ -65,7 +67,7 @@ def _coordinates(data: bytes, polygons: Polygons) -> tuple[Float[ndarray, "c 2"]
     """Texture coordinates of every corner of every face, and a note where they cannot be read."""
     count = len(polygons.corners)
     try:
-        words = (number for line in COORDINATE.findall(data) for number in (line.split(None, 2) + [b"0"])[:2])
+        words = (number for line in COORDINATE.findall(data) for number in [*line.split(None, 2), b"0"][:2])
         listed = np.fromiter(map(float, words), np.float64).reshape(-1, 2)
         numbers = _numbers(data, polygons.counts)
     except (ValueError, OverflowError):
@@ -73,8 +75,7 @@ def _coordinates(data: bytes, polygons: Polygons) -> tuple[Float[ndarray, "c 2"]
     known = (numbers >= 0) & (numbers < len(listed))
     given = np.zeros((count, 2))
     given[known] = listed[numbers[known]]
-    with np.errstate(invalid="ignore"):
-        sound = (np.abs(given) < FAR).all(axis=1)  # False for what is not finite
+    sound = np.abs(given).max(axis=1) < FAR  # False for what is not finite
     lost = int((~sound).sum() + ((numbers >= len(listed)) | (numbers < -1)).sum())
     return np.where(sound[:, None], given, 0.0), ((f"{lost:,} texture coordinates that no picture has: left out",) if lost else ())
 

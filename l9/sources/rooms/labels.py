@@ -1,6 +1,5 @@
 """The table of names and classes at the root of a ScanNet folder: which of NYU's 40 classes a thing's name stands for."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,9 +8,9 @@ from l9.sources.rooms.thing import NYU40
 
 FILE = "scannetv2-labels.combined.tsv"
 COLUMNS = (
-    "id raw_category category count nyu40id eigen13id nyuClass nyu40class eigen13class ModelNet40 ModelNet10 ShapeNetCore55 "
-    "synsetoffset wnsynsetid wnsynsetkey mpcat40 mpcat40index"
-).split()
+    *("id", "raw_category", "category", "count", "nyu40id", "eigen13id", "nyuClass", "nyu40class", "eigen13class"),
+    *("ModelNet40", "ModelNet10", "ShapeNetCore55", "synsetoffset", "wnsynsetid", "wnsynsetkey", "mpcat40", "mpcat40index"),
+)
 SPELT = {"refrigerator": "refridgerator"}  # as ScanNet's own table has it
 
 
@@ -41,5 +40,4 @@ def write_labels(root: Path, ids: dict[str, tuple[int, str]]) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     part = root / (FILE + ".part")
     part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(part, root / FILE)
-    return root / FILE
+    return part.replace(root / FILE)

@@ -6,6 +6,7 @@ from numpy import ndarray
 
 from l9.geometry.model import Material, Model
 
+DARKEST = 0.02  # share of light that the darkest surface gives back: soot has no less, and furniture of Kd 0 0 0 keeps its shape
 WHITEST = 0.9  # share of light that the brightest surface gives back; fresh snow has no more, and 1 would never leave a room
 
 
@@ -47,7 +48,7 @@ class Paint:
         corners = self._uv[faces[pictured]]
         uv = corners[:, 0] + weights[:, 0] * (corners[:, 1] - corners[:, 0]) + weights[:, 1] * (corners[:, 2] - corners[:, 0])
         albedo[pictured] *= self._sampled(material[pictured], uv)
-        return albedo
+        return np.maximum(albedo, np.float32(DARKEST))
 
     def _sampled(self, material: Int[ndarray, "n"], uv: Float32[ndarray, "n 2"]) -> Float32[ndarray, "n 3"]:
         """Light of the pictures between their four nearest pixels; pictures repeat."""

@@ -1,18 +1,19 @@
 """The surface of a room as a scan of it would be: even triangles of what the camera saw, coloured, with the thing at each vertex."""
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 from numpy import ndarray
 
-from l9.geometry.camera import Pinhole, inverse_pose, moved, project
+from l9.geometry.camera import Pinhole
 from l9.geometry.scan import Surface
 from l9.sources.rooms.pieces import Pieces, cut
 from l9.sources.rooms.scanner import shown
 from l9.sources.rooms.sensor import Sensor
 from l9.sources.rooms.thing import Room
-from l9.sources.rooms.traced import CLEAR, TracedRoom
+from l9.sources.rooms.traced import CLEAR, TracedRoom, turned
 
 LONGEST = 0.05  # metres of an edge before corners are brought together
+LOOKS = 40  # frames, evenly spread, that are asked what they see: those between them see little more
 TOGETHER = 0.01  # metres of the cells in which a thing's corners become one vertex: about what a scan resolves
 BITS = 16  # of a cell's number along one axis: 655 m
 
@@ -38,17 +39,23 @@ def _seen_sides(
     """For each piece: 1 where a camera saw the front of its face first, -1 for its back, 0 where none saw its middle."""
     normals = traced.normals[pieces.face]
     sides = np.zeros(len(middles), np.float32)
-    for pose in poses:
+    for pose in poses[:: max(1, len(poses) // LOOKS)]:
         left = np.flatnonzero(sides == 0)
-        u, v, z = project(moved(middles[left], inverse_pose(pose)), camera).T
-        inside = (u > -0.5) & (u < camera.width - 0.5) & (v > -0.5) & (v < camera.height - 0.5) & (z < reach)
-        left = left[inside]
+        left = left[_in_view(middles[left], pose, camera, reach)]
         towards = pose[:3, 3].astype(np.float32) - middles[left]
         side = np.sign(np.einsum("ij,ij->i", normals[left], towards))
         lifted = middles[left] + CLEAR * side[:, None] * normals[left]
-        hidden = traced.occluded(np.concatenate([lifted, towards], axis=1).astype(np.float32))
+        hidden = traced.occluded(np.concatenate([lifted, towards], axis=1))
         sides[left[~hidden]] = side[~hidden]
     return sides
+
+
+def _in_view(points: Float32[ndarray, "n 3"], pose: Float[ndarray, "4 4"], camera: Pinhole, reach: float) -> Bool[ndarray, "n"]:
+    """Which points fall into a camera's picture, no farther than `reach` along its axis."""
+    x, y, z = turned(points - pose[:3, 3].astype(np.float32), pose[:3, :3].T).T
+    u, v = camera.fx * x + camera.cx * z, camera.fy * y + camera.cy * z  # pixels times depth
+    low, right, lower = -0.5 * z, (camera.width - 0.5) * z, (camera.height - 0.5) * z
+    return (z > 0) & (z < reach) & (u > low) & (u < right) & (v > low) & (v < lower)
 
 
 def _joined(traced: TracedRoom, pieces: Pieces, corners: Float[ndarray, "p 3 3"], sides: Float32[ndarray, "p"]) -> Surface:

@@ -86,7 +86,9 @@ class TracedRoom:
             cosine = np.einsum("ij,ij->i", normals, towards) / np.sqrt(square)
             lit = np.flatnonzero(cosine > 0)
             lit = lit[~self._shadowed(points[lit] + CLEAR * normals[lit], place)]
-            light[lit] += (cosine[lit] / np.maximum(square[lit], 0.01))[:, None] * power  # a place within 10 cm of a lamp is not infinitely light
+            light[lit] += (cosine[lit] / np.maximum(square[lit], 0.01))[
+                :, None
+            ] * power  # a place within 10 cm of a lamp is not infinitely light
         return light * self.paint.albedo(faces, at)
 
     def _shadowed(self, points: Float32[ndarray, "n 3"], place: Float32[ndarray, "3"]) -> Bool[ndarray, "n"]:
