@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from room_by_hand import CAMERA, SIDES, room
 
-from l9.errors import UsageError
+from l9.errors import DataError, UsageError
 from l9.sources.rooms.labels import COLUMNS, label_ids, write_labels
 from l9.sources.rooms.pieces import cut
 from l9.sources.rooms.scanner import scan_room
@@ -229,6 +229,10 @@ def test_rooms_that_have_no_place_in_the_format_are_refused(tmp_path):
     with pytest.raises(UsageError, match="'cube seat' does not stand for 'chair'"):
         write_room(tmp_path, NAME, one, CAMERA, label_ids([("cube seat", "table"), ("art", "picture")]))
     assert not (tmp_path / "scans").exists()
+    outwards = replace(one, poses=one.poses[:1] + np.array([[0, 0, 0, 0], [0, 0, 0, 9.0], [0, 0, 0, 0], [0, 0, 0, 0]]))
+    with pytest.raises(DataError, match="none of 1 frames"):
+        write_room(tmp_path, NAME, outwards, CAMERA, IDS)
+    assert not (tmp_path / "scans" / NAME).exists()
 
 
 def test_the_table_of_labels(tmp_path):

@@ -5,6 +5,7 @@ from jaxtyping import Float32, Int, UInt8
 from numpy import ndarray
 
 from l9.geometry.model import Material, Model
+from l9.sources.rooms._light_kernels import paint_pictures
 
 DARKEST = 0.02  # share of light that the darkest surface gives back: soot has no less, and furniture of Kd 0 0 0 keeps its shape
 WHITEST = 0.9  # share of light that the brightest surface gives back; fresh snow has no more, and 1 would never leave a room
@@ -33,37 +34,16 @@ class Paint:
         self._material = np.concatenate([first + model.material_of for first, model in zip(firsts, models, strict=False)])
         self._colour = WHITEST * linear(np.array([material.colour for material in materials], np.float32))
         self._size = np.array([_size(material) for material in materials], np.int64)
-        pictures, self._offset = _row(materials)
-        self._pixels = pictures
+        self._pixels, self._offset = _row(materials)
 
     def albedo(self, faces: Int[ndarray, "n"], at: Float32[ndarray, "n 2"]) -> Float32[ndarray, "n 3"]:
         """Shares of red, green and blue light that come back from places on faces.
 
         at  Open3D's `primitive_uvs`: weights of the second and third corner
         """
-        material = self._material[faces]
-        albedo = self._colour[material]
-        pictured = np.flatnonzero(self._size[material, 0] > 0)
-        weights = at[pictured, :, None]
-        corners = self._uv[faces[pictured]]
-        uv = corners[:, 0] + weights[:, 0] * (corners[:, 1] - corners[:, 0]) + weights[:, 1] * (corners[:, 2] - corners[:, 0])
-        albedo[pictured] *= self._sampled(material[pictured], uv)
+        albedo = self._colour[self._material[faces]]
+        paint_pictures(albedo, faces, at, self._material, self._uv, self._size, self._offset, self._pixels, LINEAR_BYTES)
         return np.maximum(albedo, np.float32(DARKEST))
-
-    def _sampled(self, material: Int[ndarray, "n"], uv: Float32[ndarray, "n 2"]) -> Float32[ndarray, "n 3"]:
-        """Light of the pictures between their four nearest pixels; pictures repeat."""
-        width, height = self._size[material].T
-        column, row = uv[:, 0] * width - 0.5, (1 - uv[:, 1]) * height - 0.5
-        left, upper = np.floor(column).astype(np.int64), np.floor(row).astype(np.int64)
-        right_share, lower_share = (column - left).astype(np.float32)[:, None], (row - upper).astype(np.float32)[:, None]
-        offset = self._offset[material]
-
-        def pixels(across: int, down: int) -> Float32[ndarray, "n 3"]:
-            return LINEAR_BYTES[self._pixels[offset + (upper + down) % height * width + (left + across) % width]]
-
-        above = pixels(0, 0) * (1 - right_share) + pixels(1, 0) * right_share
-        below = pixels(0, 1) * (1 - right_share) + pixels(1, 1) * right_share
-        return above * (1 - lower_share) + below * lower_share
 
 
 def _size(material: Material) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 from numpy import ndarray
 
+from l9.errors import DataError
 from l9.geometry.camera import Pinhole
 from l9.geometry.scan import Surface
 from l9.sources.rooms.pieces import Pieces, cut
@@ -25,11 +26,14 @@ def room_surface(room: Room, traced: TracedRoom, camera: Pinhole, *, reach: floa
     instances  k for things[k - 1]
     colours    as frames show them, lit and with shadows
     reach      metres that the camera sees; what it came no nearer to is left out
+    raises     DataError where it saw nothing
     """
     pieces = cut(traced.vertices, traced.faces, LONGEST)
     corners = pieces.corners(traced.vertices, traced.faces)
     sides = _seen_sides(traced, pieces, corners.mean(axis=1).astype(np.float32), room.poses, camera, reach)
     seen = sides != 0
+    if not seen.any():
+        raise DataError(f"none of {len(room.poses):,} frames sees anything of the room; expected poses inside it, OpenCV axes")
     return _joined(traced, pieces.some(seen), corners[seen], sides[seen])
 
 
@@ -39,7 +43,7 @@ def _seen_sides(
     """For each piece: 1 where a camera saw the front of its face first, -1 for its back, 0 where none saw its middle."""
     normals = traced.normals[pieces.face]
     sides = np.zeros(len(middles), np.float32)
-    for pose in poses[:: max(1, len(poses) // LOOKS)]:
+    for pose in poses[:: max(1, -(-len(poses) // LOOKS))]:
         left = np.flatnonzero(sides == 0)
         left = left[_in_view(middles[left], pose, camera, reach)]
         towards = pose[:3, 3].astype(np.float32) - middles[left]

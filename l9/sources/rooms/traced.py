@@ -9,10 +9,12 @@ from numpy import ndarray
 
 from l9.geometry.open3d_library import open3d
 from l9.geometry.scene import raycasting_scene
+from l9.sources.rooms._light_kernels import add_light, rays_to_lamp, turned_by
 from l9.sources.rooms.paint import Paint
 from l9.sources.rooms.thing import NYU40, Room
 
 CLEAR = 2e-3  # metres that a ray of light begins before the face it leaves: float32 puts a point 5 m away 1e-6 m beside it
+NEAREST = 0.1  # metres: a place nearer to a lamp is as bright as there, not without end
 REFLECTED = 0.5  # mean share of light that a room's walls and furniture give back
 TILT = np.array([0.06, 0.1, 0.16], np.float32)  # by how much light from all around depends on where a face looks: corners stay visible
 
@@ -81,19 +83,9 @@ class TracedRoom:
         """
         light = self._around * (1 + normals @ TILT)[:, None]
         for place, power in self._lights:
-            towards = place - points
-            square = np.einsum("ij,ij->i", towards, towards)
-            cosine = np.einsum("ij,ij->i", normals, towards) / np.sqrt(square)
-            lit = np.flatnonzero(cosine > 0)
-            lit = lit[~self._shadowed(points[lit] + CLEAR * normals[lit], place)]
-            light[lit] += (cosine[lit] / np.maximum(square[lit], 0.01))[
-                :, None
-            ] * power  # a place within 10 cm of a lamp is not infinitely light
+            rays, numbers, brightness = rays_to_lamp(points, normals, place, CLEAR, NEAREST**2)
+            add_light(light, numbers, brightness, self.occluded(rays), power)
         return light * self.paint.albedo(faces, at)
-
-    def _shadowed(self, points: Float32[ndarray, "n 3"], place: Float32[ndarray, "3"]) -> Bool[ndarray, "n"]:
-        rays = np.concatenate([points, place - points], axis=1)
-        return self.occluded(rays)
 
     def occluded(self, rays: Float32[ndarray, "n 6"]) -> Bool[ndarray, "n"]:
         """Whether a face stands between a ray's place and the end of its direction."""
@@ -109,9 +101,8 @@ def _normals(corners: Float[ndarray, "f 3 3"]) -> Float32[ndarray, "f 3"]:
 
 
 def turned(vectors: Float32[ndarray, "n 3"], rotation: Float[ndarray, "3 3"]) -> Float32[ndarray, "n 3"]:
-    """Vectors through a rotation, float32; column by column, as a product of matrices so narrow is four times as slow."""
-    first, second, third = rotation.T.astype(np.float32)
-    return vectors[:, 0:1] * first + vectors[:, 1:2] * second + vectors[:, 2:3] * third
+    """Vectors through a rotation; a product of matrices so narrow would take four times as long."""
+    return turned_by(vectors, rotation.astype(np.float32))
 
 
 def _signs(values: Float32[ndarray, "n"]) -> Float32[ndarray, "n"]:

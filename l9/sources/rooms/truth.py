@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from jaxtyping import Float32, Int, UInt8
+from jaxtyping import Float32, UInt, UInt8
 from numpy import ndarray
 from PIL import Image
 
@@ -47,7 +47,7 @@ class TruthFiles:
         self._add("instance", number, scanned.instances.astype(np.uint8))
         self._add("normal", number, coded_normals(scanned.normals))
 
-    def _add(self, kind: str, number: int, picture: Int[ndarray, "h w *c"]) -> None:
+    def _add(self, kind: str, number: int, picture: UInt[ndarray, "h w *c"]) -> None:
         png = io.BytesIO()
         Image.fromarray(picture).save(png, "PNG", compress_level=LEVEL)
         self._files[kind].writestr(zipfile.ZipInfo(f"{kind}/{number}.png", EPOCH), png.getvalue())

@@ -42,7 +42,8 @@ def write_room(
     ids     id and label of every name (`label_ids`), which `write_labels` writes beside the scans
     sensor  see `scan_room`
     kind    ScanNet's sceneType
-    raises  UsageError for a name not like scene0000_00, a folder that exists, more than MOST_THINGS things, or one that `ids` lacks
+    raises  UsageError for a name not like scene0000_00, a folder that exists, more than MOST_THINGS things, or one that `ids` lacks;
+            DataError where no frame sees anything
     """
     raw_ids = _raw_ids(name, room.things, ids)
     folder = root / "scans" / name
