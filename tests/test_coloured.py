@@ -6,6 +6,8 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from l9.errors import RefusedObject
@@ -165,3 +167,25 @@ def test_material_files_are_read_line_by_line():
         "c": Described(),
         "d": Described(None, "my oak.jpg"),
     }
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2), st.integers(0, 10_000), st.binary(min_size=1, max_size=12), st.booleans())
+def test_bytes_that_mean_harm_give_a_model_or_a_refusal(which, place, harm, instead):
+    parts = [OBJ, MTL, png(QUARTERS)]
+    start = place % len(parts[which])
+    parts[which] = parts[which][:start] + harm + parts[which][start + len(harm) * instead :]
+    found = Found("a", ("a.sh3f",), member="/some/box/box.obj", facts=FACTS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of a picture with another size
+        try:
+            model = coloured.read_model([archive(parts[0], parts[1], **{"pictures/wood.png": parts[2]})], found, "+Y")
+        except RefusedObject:
+            assert which == 0  # nothing beside the geometry fails an object
+            return
+    assert model.uv.shape == (len(model.faces), 3, 2)
+    assert np.isfinite(model.uv).all()
+    assert len(model.material_of) == len(model.faces)
+    assert model.material_of.max() < len(model.materials)
+    assert all(0 <= value <= 1 for material in model.materials for value in material.colour)
+    assert all(note.isprintable() for note in model.notes)

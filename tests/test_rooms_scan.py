@@ -94,7 +94,7 @@ def test_brightness_is_what_a_light_says_it_is():
     near = (np.linalg.norm(points - [1.0, 2.5, 0.0], axis=-1) < 0.15) & (scans[0].instances == 1)
     assert near.any()
     direct = linear(scans[0].frame.colour[near] / np.float32(255)) - linear(scans[1].frame.colour[near] / np.float32(255))
-    np.testing.assert_allclose(direct, 0.9 * linear(np.float32(0.5)) * 2 / 2.5**2, rtol=0.05)
+    np.testing.assert_allclose(direct, 0.9 * linear(np.array(0.5, np.float32)) * 2 / 2.5**2, rtol=0.05)
 
 
 def test_edges_are_the_mean_of_four_rays():

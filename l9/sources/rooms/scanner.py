@@ -134,7 +134,7 @@ def _cosine(normals: Float32[ndarray, "h w 3"], directions: Float32[ndarray, "n 
     return (-along / length).reshape(normals.shape[:2])
 
 
-def shown(light: Float32[ndarray, "*n 3"]) -> UInt8[ndarray, "*n 3"]:
+def shown(light: Float32[ndarray, "*n"]) -> UInt8[ndarray, "*n"]:
     """Linear light as the sRGB bytes of a picture, soft where it is brighter than white."""
     return SHOWN[np.minimum(light * np.float32((STEPS - 1) / BRIGHTEST), STEPS - 1).astype(np.int32)]
 
