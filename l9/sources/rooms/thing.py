@@ -1,11 +1,13 @@
 """What a room is made of: models with materials, things that stand at their places, lights, and the path of a camera."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float
 from numpy import ndarray
 
-from l9.geometry.camera import moved
+from l9.geometry.model import Material, Model
+
+__all__ = ["NYU40", "Light", "Material", "Model", "Room", "Thing"]
 
 NYU40 = {  # the 20 classes of ScanNet's benchmark and their ids among NYU's 40 (ScanNet, CVPR 2017; scannetv2-labels.combined.tsv)
     "wall": 1,
@@ -51,41 +53,6 @@ OTHER = {  # NYU's other names, in the same list: a label may have them, ScanNet
     "otherstructure": 38,
     "otherprop": 40,
 }
-
-
-@dataclass(frozen=True)
-class Material:
-    """How a face looks.
-
-    colour   RGB, sRGB, 0..1; a texture is multiplied by it
-    texture  sRGB picture, row 0 on top; None: the colour alone
-    """
-
-    colour: tuple[float, float, float] = (0.7, 0.7, 0.7)
-    texture: UInt8[ndarray, "h w 3"] | None = None
-
-
-@dataclass(frozen=True)
-class Model:
-    """A mesh with materials.
-
-    vertices      metres; +Z up in a room
-    faces         vertex numbers, counter-clockwise seen from outside where the file says so
-    materials     at least one
-    material_of   the number of each face's material
-    uv            texture coordinates of each face's corners, (0, 0) at a picture's lower left, repeated beyond 1; zeros where the
-                  file has none
-    """
-
-    vertices: Float[ndarray, "v 3"]
-    faces: Int[ndarray, "f 3"]
-    materials: tuple[Material, ...]
-    material_of: Int[ndarray, "f"]
-    uv: Float[ndarray, "f 3 2"]
-
-    def moved(self, pose: Float[ndarray, "4 4"]) -> "Model":
-        """The same model somewhere else; the pose may scale."""
-        return replace(self, vertices=moved(self.vertices, pose))
 
 
 @dataclass(frozen=True)
