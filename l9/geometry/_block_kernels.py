@@ -40,6 +40,15 @@ def number_of(keys: ndarray, numbers: ndarray, x: int, y: int, z: int) -> int:
 
 
 @table_kernel
+def numbers_of(keys: ndarray, numbers: ndarray, places: ndarray) -> ndarray:
+    """`number_of` for places int32 (n, 3)."""
+    found = np.empty(len(places), np.int32)
+    for k in range(len(places)):
+        found[k] = number_of(keys, numbers, places[k, 0], places[k, 1], places[k, 2])
+    return found
+
+
+@table_kernel
 def enter(keys: ndarray, numbers: ndarray, places: ndarray, count: int, found: ndarray) -> int:
     """Numbers of blocks into `found`; those that are not there get the next ones from `count` on. Returns the new count.
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int, Int32, UInt16
 from numpy import ndarray
 
-from l9.geometry._block_kernels import EMPTY, SIDE, enter
+from l9.geometry._block_kernels import EMPTY, SIDE, enter, numbers_of
 
 FIRST = 64  # blocks there is room for at the start
 MORE = 1.5  # so much more room, once it is used up
@@ -49,6 +49,14 @@ class Blocks:
         self.sums, self.weights = _grown(self.sums, wanted, 0), _grown(self.weights, wanted, 0)
         self.fine[numbers] = np.arange(self.fine_count, wanted, dtype=np.int32)
         self.fine_count = wanted
+
+    def found(self, places: Int32[ndarray, "n 3"]) -> Int32[ndarray, "n"]:
+        """Numbers of blocks, -1 for those that are not there."""
+        return numbers_of(self.keys, self.numbers, places)
+
+    def table(self) -> tuple[ndarray, ndarray]:
+        """Keys and numbers, as the kernels take them."""
+        return self.keys, self.numbers
 
     def voxels(self) -> tuple[ndarray, ndarray, ndarray, ndarray]:
         """Seen, fine, sums and weights, as the kernels take them."""

@@ -106,7 +106,7 @@ class Fusion:
         shape = (side,) * 3
         values, weights, known = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.bool_)
         start = np.array(corner, dtype=np.int64)
-        fill_region((self.kept.keys, self.kept.numbers), self.kept.voxels(), start, self.truncation, values, weights, known)
+        fill_region(self.kept.table(), self.kept.voxels(), start, self.truncation, values, weights, known)
         return FusedGrid(corner, values, weights, known)
 
     def extent(self) -> tuple[tuple[int, int, int], tuple[int, int, int]] | None:
