@@ -1,6 +1,6 @@
 """One frame into the voxels of the blocks it sees, compiled by Numba.
 
-The inner loops have no branches, so that the compiler makes vector code of them: 16 voxels along z at once.
+The inner loops have no branches, so that the compiler makes vector code of them: a layer of 16 x 16 voxels at once.
 """
 
 import numpy as np
@@ -11,6 +11,8 @@ from l9.geometry._block_kernels import SIDE, number_of
 from l9.geometry._glance_kernels import BAND, FREE
 
 ALL = np.uint16(0xFFFF)  # every voxel of a row was seen
+LAYER = SIDE * SIDE  # voxels of a block that are worked on at once: those of one x
+LEAST = np.float32(1e-6)  # metres before the camera from which on a voxel is looked at
 ANYWHERE = 1e29  # metres: farther than anything, and finite, since fastmath knows no infinity
 
 scalar = njit(cache=True, nogil=True, error_model="numpy")
@@ -18,62 +20,76 @@ lanes = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 
 
 @lanes
-def _gaps(u: float, v: float, z: float, step: tuple, depth: ndarray, width: int, height: int, gap: ndarray, away: ndarray) -> None:
-    """Depth of the pixel that sees each voxel of a row, less the voxel's own depth; far below 0 where no pixel does.
+def _pixels(u: float, v: float, z: float, step: ndarray, width: int, height: int, pixel: ndarray, away: ndarray) -> None:
+    """The pixel that sees each voxel of a layer (y, z), the one after the last where none does, and the voxels' depths.
 
-    u, v, z  of the first voxel: pixel coordinates from the picture's corner, times depth; depth
-    step     of the three from one voxel to the next
-    away     depths of the voxels, filled too
+    u, v, z  of the layer's first voxel: pixel coordinates from the picture's corner, times depth; depth
+    step     float32 (2, 3): of the three from one voxel to the next, along y and along z
     """
-    outside = width * height
-    wide, high, one = np.float32(width), np.float32(height), np.float32(1)
-    for k in range(SIDE):
-        along = np.float32(k)
-        deep = z + along * step[2]
-        share = one / max(deep, np.float32(1e-6))
-        column, row = (u + along * step[0]) * share, (v + along * step[1]) * share
-        inside = (column >= 0) & (column < wide) & (row >= 0) & (row < high) & (deep > np.float32(1e-6))
-        column, row = min(max(column, np.float32(0)), wide - one), min(max(row, np.float32(0)), high - one)
-        pixel = np.int32(row) * np.int32(width) + np.int32(column)
-        pixel = pixel if inside else np.int32(outside)
-        gap[k] = depth[np.uint64(np.uint32(pixel))] - deep
-        away[k] = deep
+    wide, high, zero, one = np.float32(width), np.float32(height), np.float32(0), np.float32(1)
+    row_length, outside = np.int32(width), np.int32(width * height)
+    for j in range(SIDE):
+        u_row, v_row, z_row = u + np.float32(j) * step[0, 0], v + np.float32(j) * step[0, 1], z + np.float32(j) * step[0, 2]
+        for k in range(SIDE):
+            deep = z_row + np.float32(k) * step[1, 2]
+            share = one / max(deep, LEAST)
+            column, row = (u_row + np.float32(k) * step[1, 0]) * share, (v_row + np.float32(k) * step[1, 1]) * share
+            inside = (column >= zero) & (column < wide) & (row >= zero) & (row < high) & (deep > LEAST)
+            column, row = min(max(column, zero), wide - one), min(max(row, zero), high - one)
+            pixel[SIDE * j + k] = np.int32(row) * row_length + np.int32(column) if inside else outside
+            away[SIDE * j + k] = deep
 
 
 @lanes
-def _add_row(gap: ndarray, away: ndarray, low: float, cut: float, reach: float, square: float, sums: ndarray, weights: ndarray) -> None:
-    """Add a row's distances; what lies beyond the band in front counts as its end where `reach` goes so far."""
-    one = np.float32(1)
-    for k in range(SIDE):
+def _gaps(depth: ndarray, pixel: ndarray, away: ndarray, gap: ndarray) -> None:
+    """How far behind each voxel of a layer its pixel's surface lies; far below 0 where there is none."""
+    for k in range(LAYER):
+        gap[k] = depth[np.uint32(pixel[k])] - away[k]
+
+
+@lanes
+def _add(gap: ndarray, away: ndarray, cut: float, reach: float, square: float, sums: ndarray, weights: ndarray) -> None:
+    """Add a layer's distances; what lies beyond the band in front counts as its end where `reach` goes so far."""
+    one, zero = np.float32(1), np.float32(0)
+    for k in range(LAYER):
         weight = one / (one + square * (away[k] * away[k] - one))
-        weight = weight if (gap[k] >= low) & (gap[k] <= reach) else np.float32(0)
-        sums[k] += weight * min(max(gap[k], low), cut)
+        weight = weight if (gap[k] >= -cut) & (gap[k] <= reach) else zero
+        sums[k] += weight * min(max(gap[k], -cut), cut)
         weights[k] += weight
 
 
 @lanes
-def _seen_row(gap: ndarray, low: float) -> int:
-    """A bit for each voxel of a row that lies in the band or before it."""
-    bits = np.uint32(0)
-    for k in range(SIDE):
-        bits |= np.uint32(gap[k] >= low) << np.uint32(k)
-    return bits
+def _see(gap: ndarray, cut: float, seen: ndarray) -> None:
+    """Set the bits of the voxels that lie in the band or before it."""
+    for j in range(SIDE):
+        bits = np.uint32(0)
+        for k in range(SIDE):
+            bits |= np.uint32(gap[SIDE * j + k] >= -cut) << np.uint32(k)
+        seen[j] |= np.uint16(bits)
 
 
 @lanes
-def _in_band(gap: ndarray, low: float, cut: float) -> bool:
+def _in_band(gap: ndarray, cut: float) -> bool:
+    """Whether any voxel of a layer lies in the band."""
     count = np.int32(0)
-    for k in range(SIDE):
-        count += np.int32((gap[k] >= low) & (gap[k] <= cut))
-    return count > 0
+    for k in range(LAYER):
+        count += np.int32((gap[k] >= -cut) & (gap[k] <= cut))
+    return bool(count > 0)
+
+
+@scalar
+def _layer_is_full(seen: ndarray) -> bool:
+    count = 0
+    for j in range(SIDE):
+        count += seen[j] == ALL
+    return bool(count == SIDE)
 
 
 @scalar
 def _is_full(seen: ndarray) -> bool:
     for i in range(SIDE):
-        for j in range(SIDE):
-            if seen[i, j] != ALL:
-                return False
+        if not _layer_is_full(seen[i]):
+            return False
     return True
 
 
@@ -110,29 +126,27 @@ def observe(
     seen, fine, sums, weights = blocks
     depth, width, height, matrix, camera = view
     cut, reach, square = np.float32(limits[0]), np.float32(limits[1]), np.float32(limits[2])
-    start, gap, away = np.empty(3), np.empty(SIDE, np.float32), np.empty(SIDE, np.float32)
-    step = (np.float32(size * matrix[0, 2]), np.float32(size * matrix[1, 2]), np.float32(size * matrix[2, 2]))
+    start, pixel, away, gap = np.empty(3), np.empty(LAYER, np.int32), np.empty(LAYER, np.float32), np.empty(LAYER, np.float32)
+    step = (size * matrix[:, 1:].T).astype(np.float32)
     for n in range(len(places)):
         number = numbers[n]
         row, of_seen = fine[number], seen[number]
         counts = row >= 0 and (said[n] == BAND or reach > cut)
-        if not counts and said[n] == FREE:
+        if said[n] == FREE:
             of_seen[:] = ALL
         if not counts and said[n] != BAND and _is_full(of_seen):
             continue
         _block_start(places[n], size, matrix, camera, start)
         for i in range(SIDE):
-            for j in range(SIDE):
-                u = np.float32(start[0] + size * (i * matrix[0, 0] + j * matrix[0, 1]))
-                v = np.float32(start[1] + size * (i * matrix[1, 0] + j * matrix[1, 1]))
-                z = np.float32(start[2] + size * (i * matrix[2, 0] + j * matrix[2, 1]))
-                _gaps(u, v, z, step, depth, width, height, gap, away)
-                if of_seen[i, j] != ALL:
-                    of_seen[i, j] |= np.uint16(_seen_row(gap, -cut))
-                if counts:
-                    _add_row(gap, away, -cut, cut, reach, square, sums[row, i, j], weights[row, i, j])
-                elif row < 0 and not touched[n]:
-                    touched[n] = _in_band(gap, -cut, cut)
+            u, v, z = start[0] + size * i * matrix[0, 0], start[1] + size * i * matrix[1, 0], start[2] + size * i * matrix[2, 0]
+            _pixels(np.float32(u), np.float32(v), np.float32(z), step, width, height, pixel, away)
+            _gaps(depth, pixel, away, gap)
+            if not _layer_is_full(of_seen[i]):
+                _see(gap, cut, of_seen[i])
+            if counts:
+                _add(gap, away, cut, reach, square, sums[row, i].reshape(-1), weights[row, i].reshape(-1))
+            elif row < 0 and not touched[n]:
+                touched[n] = _in_band(gap, cut)
 
 
 @scalar
