@@ -3,6 +3,8 @@
 Open addressing with linear steps; a block's place (x, y, z, whole numbers from -2^20 to 2^20 - 1) is packed into one key.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy import ndarray
@@ -10,6 +12,8 @@ from numpy import ndarray
 SIDE = 16  # voxels a side of a block
 FARTHEST = 1 << 20  # blocks from the origin: three places then fit into one key
 EMPTY = -1
+Parts = tuple[Any, ...]
+"""Several arrays and numbers handed on together."""
 
 table_kernel = njit(cache=True, nogil=True, error_model="numpy")
 

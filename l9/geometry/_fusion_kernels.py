@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy import ndarray
 
-from l9.geometry._block_kernels import SIDE, number_of
+from l9.geometry._block_kernels import SIDE, Parts, number_of
 from l9.geometry._glance_kernels import BAND, FREE
 
 ALL = np.uint16(0xFFFF)  # every voxel of a row was seen
@@ -87,10 +87,10 @@ def _layer_is_full(seen: ndarray) -> bool:
 
 @scalar
 def _is_full(seen: ndarray) -> bool:
+    count = 0
     for i in range(SIDE):
-        if not _layer_is_full(seen[i]):
-            return False
-    return True
+        count += _layer_is_full(seen[i])
+    return bool(count == SIDE)
 
 
 @scalar
@@ -108,10 +108,10 @@ def observe(
     places: ndarray,
     said: ndarray,
     numbers: ndarray,
-    blocks: tuple,
+    blocks: Parts,
     size: float,
-    view: tuple,
-    limits: tuple,
+    view: Parts,
+    limits: Parts,
     touched: ndarray,
 ) -> None:
     """One picture into blocks; no two calls at once may be given the same ones.
@@ -150,7 +150,7 @@ def observe(
 
 
 @scalar
-def fill_region(table: tuple, blocks: tuple, corner: ndarray, truncation: float, values: ndarray, weights: ndarray, known: ndarray) -> None:
+def fill_region(table: Parts, blocks: Parts, corner: ndarray, truncation: float, values: ndarray, weights: ndarray, known: ndarray) -> None:
     """Voxels from `corner` on into three dense arrays [x, y, z].
 
     table   keys and numbers of `l9.geometry.blocks`

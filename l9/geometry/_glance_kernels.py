@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy import ndarray
 
-from l9.geometry._block_kernels import SIDE
+from l9.geometry._block_kernels import SIDE, Parts
 
 TILE = 4  # pixels a side of the finest cells
 NOTHING = np.float32(-1e30)  # depth where nothing was measured: farther before the camera's back than any band reaches
@@ -75,7 +75,7 @@ def _reach(middle: float, half: float, near: float, far: float, focal: float, ce
 
 
 @glance_kernel
-def _bounds(lens: ndarray, levels: ndarray, cells: tuple, u: tuple, v: tuple) -> tuple[float, float, bool]:
+def _bounds(lens: ndarray, levels: ndarray, cells: Parts, u: Parts, v: Parts) -> tuple[float, float, bool]:
     """Nearest and farthest depth of a rectangle of pixels, and whether it lies in the picture and has no holes."""
     low, high, whole = np.inf, 0.0, u[0] >= 0 and v[0] >= 0 and u[1] < lens[4] and v[1] < lens[5]
     first_u, last_u = int(max(u[0], 0)) // TILE, int(min(u[1], lens[4] - 1)) // TILE
@@ -91,7 +91,7 @@ def _bounds(lens: ndarray, levels: ndarray, cells: tuple, u: tuple, v: tuple) ->
 
 
 @glance_kernel
-def _glance(middle: ndarray, half: ndarray, lens: ndarray, levels: ndarray, cells: tuple, truncation: float) -> int:
+def _glance(middle: ndarray, half: ndarray, lens: ndarray, levels: ndarray, cells: Parts, truncation: float) -> int:
     """What the picture says of a box, see HIDDEN and after; `middle` and half its extent along the camera's axes, metres.
 
     lens  fx, fy, cx, cy, width, height
@@ -117,7 +117,15 @@ def _glance(middle: ndarray, half: ndarray, lens: ndarray, levels: ndarray, cell
 
 @glance_kernel
 def blocks_in_view(
-    first: ndarray, last: ndarray, size: float, turn: ndarray, place: ndarray, lens: ndarray, levels: ndarray, cells: tuple, truncation: float
+    first: ndarray,
+    last: ndarray,
+    size: float,
+    turn: ndarray,
+    place: ndarray,
+    lens: ndarray,
+    levels: ndarray,
+    cells: Parts,
+    truncation: float,
 ) -> ndarray:
     """Blocks between two (in clusters) of which the picture says anything: int32 (n, 4), their places and what it says.
 

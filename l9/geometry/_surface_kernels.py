@@ -4,37 +4,41 @@ A row of 17 voxels along z is one number, a bit a voxel, so that the cubes which
 belongs to the edge it lies on, and that to the block of its lower voxel: blocks that meet name it by the same number.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy import ndarray
 
-from l9.geometry._block_kernels import SIDE, number_of
+from l9.geometry._block_kernels import SIDE, Parts, number_of
 
 MORE = SIDE + 1  # voxels a side of a block's cubes
 ROW = np.uint32((1 << SIDE) - 1)
+
+Bits = Any  # uint32, which Numba makes uint64 of when it calculates
 
 surface_kernel = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @surface_kernel
-def _ones(bits: int) -> int:
+def _ones(bits: Bits) -> int:
     """How many bits are set."""
     bits = np.uint32(bits)
     bits = bits - ((bits >> np.uint32(1)) & np.uint32(0x55555555))
     bits = (bits & np.uint32(0x33333333)) + ((bits >> np.uint32(2)) & np.uint32(0x33333333))
     bits = (bits + (bits >> np.uint32(4))) & np.uint32(0x0F0F0F0F)
-    return np.int64((bits * np.uint32(0x01010101)) >> np.uint32(24)) & 0xFF  # Numba multiplies in 64 bits
+    return int((bits * np.uint32(0x01010101)) >> np.uint32(24)) & 0xFF  # multiplied in 64 bits
 
 
 @surface_kernel
-def _lowest(bits: int) -> int:
+def _lowest(bits: Bits) -> int:
     """The place of the lowest bit that is set."""
     bits = np.uint32(bits)
     return _ones((bits & (~bits + np.uint32(1))) - np.uint32(1))
 
 
 @surface_kernel
-def _voxel(blocks: tuple, number: int, i: int, j: int, k: int, cut: float) -> float:
+def _voxel(blocks: Parts, number: int, i: int, j: int, k: int, cut: float) -> float:
     """A known voxel's value: +truncation where it was only ever seen free."""
     row = blocks[1][number]
     if row < 0 or blocks[3][row, i, j, k] <= 0:
@@ -43,7 +47,7 @@ def _voxel(blocks: tuple, number: int, i: int, j: int, k: int, cut: float) -> fl
 
 
 @surface_kernel
-def _read_block(around: ndarray, blocks: tuple, cut: float, values: ndarray, known: ndarray, inside: ndarray) -> None:
+def _read_block(around: ndarray, blocks: Parts, cut: float, values: ndarray, known: ndarray, inside: ndarray) -> None:
     """A block and the first layer of those beyond it: values float32 (17, 17, 17), and rows of bits (17, 17)."""
     for i in range(MORE):
         for j in range(MORE):
@@ -70,7 +74,7 @@ def _grown(rows: ndarray, wanted: int) -> ndarray:
 
 
 @surface_kernel
-def _crossed(known: ndarray, inside: ndarray, axis: int, i: int, j: int) -> int:
+def _crossed(known: ndarray, inside: ndarray, axis: int, i: int, j: int) -> Bits:
     """The edges along one axis, from a row of voxels, on which the sign changes between two known ones."""
     if axis == 2:
         one = np.uint32(1)
@@ -81,7 +85,7 @@ def _crossed(known: ndarray, inside: ndarray, axis: int, i: int, j: int) -> int:
 
 @surface_kernel
 def place_vertices(
-    table: tuple, places: ndarray, blocks: tuple, size: float, cut: float, known: ndarray, inside: ndarray, edges: ndarray, starts: ndarray
+    table: Parts, places: ndarray, blocks: Parts, size: float, cut: float, known: ndarray, inside: ndarray, edges: ndarray, starts: ndarray
 ) -> ndarray:
     """The vertices on the edges of some blocks, float32 (v, 3), metres; block after block, along x, y and then z.
 
@@ -128,12 +132,12 @@ def _case(inside: ndarray, i: int, j: int, k: int) -> int:
     """Which corners of a cube are inside: bit 4x + 2y + z."""
     case = 0
     for c in range(8):
-        case |= np.int64((inside[i + (c >> 2), j + (c >> 1 & 1)] >> np.uint32(k + (c & 1))) & np.uint32(1)) << c
+        case |= int((inside[i + (c >> 2), j + (c >> 1 & 1)] >> np.uint32(k + (c & 1))) & np.uint32(1)) << c
     return case
 
 
 @surface_kernel
-def _passed(known: ndarray, inside: ndarray, i: int, j: int) -> int:
+def _passed(known: ndarray, inside: ndarray, i: int, j: int) -> Bits:
     """The cubes from a row of voxels whose corners are all known, and some but not all of them inside."""
     any_of = inside[i, j] | inside[i + 1, j] | inside[i, j + 1] | inside[i + 1, j + 1]
     all_of = inside[i, j] & inside[i + 1, j] & inside[i, j + 1] & inside[i + 1, j + 1]
@@ -143,7 +147,7 @@ def _passed(known: ndarray, inside: ndarray, i: int, j: int) -> int:
 
 
 @surface_kernel
-def join_faces(around: ndarray, known: ndarray, inside: ndarray, edges: ndarray, starts: ndarray, triangles: tuple, first: int) -> ndarray:
+def join_faces(around: ndarray, known: ndarray, inside: ndarray, edges: ndarray, starts: ndarray, triangles: Parts, first: int) -> ndarray:
     """Triangles of the cubes of some blocks, int32 (f, 3).
 
     around     int64 (n, 8): for each, the rows in `edges` of itself and those beyond it, in the order of a cube's corners

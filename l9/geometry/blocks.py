@@ -28,7 +28,7 @@ class Blocks:
         self.count = self.fine_count = 0
         self.places: Int32[ndarray, "room 3"] = np.empty((FIRST, 3), np.int32)
         self.seen: UInt16[ndarray, "room 16 16"] = np.zeros((FIRST, SIDE, SIDE), np.uint16)
-        self.fine: Int32[ndarray, "room"] = np.full(FIRST, EMPTY, np.int32)
+        self.fine: Int32[ndarray, " room"] = np.full(FIRST, EMPTY, np.int32)
         self.sums: Float32[ndarray, "rooms 16 16 16"] = np.zeros((FIRST, SIDE, SIDE, SIDE), np.float32)
         self.weights: Float32[ndarray, "rooms 16 16 16"] = np.zeros((FIRST, SIDE, SIDE, SIDE), np.float32)
         self.keys = np.full(4 * FIRST, EMPTY, np.int64)

@@ -42,7 +42,7 @@ def _loops(case: int) -> list[Loop]:
         while edge in following:
             loop.append(edge)
             edge = following.pop(edge)
-        loops.append(tuple(reversed(loop)))
+        loops.append(tuple(loop))
     return loops
 
 

@@ -58,7 +58,8 @@ class FrameView:
 def frame_view(depth: Float32[ndarray, "h w"], camera: Pinhole, pose: Float[ndarray, "4 4"], truncation: float) -> FrameView:
     """A frame's depth without the pixels at jumps of more than `truncation` (metres), and its pyramid."""
     clean = cleaned(np.ascontiguousarray(depth), truncation)
-    levels, cells, columns, rows = [], 0, -(-camera.width // TILE), -(-camera.height // TILE)
+    levels: list[tuple[int, int, int]] = []
+    cells, columns, rows = 0, -(-camera.width // TILE), -(-camera.height // TILE)
     while not levels or levels[-1][1:] != (1, 1):
         levels.append((cells, columns, rows))
         cells, columns, rows = cells + columns * rows, -(-columns // 2), -(-rows // 2)

@@ -1,7 +1,9 @@
 """The surface of a fused field: marching cubes over all of its blocks at once, without seams between them."""
 
+from itertools import pairwise
+
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, Int64
+from jaxtyping import Float32, Int32, Int64
 from numpy import ndarray
 
 from l9.geometry._block_kernels import SIDE
@@ -28,7 +30,7 @@ def fused_surface(fusion: Fusion) -> tuple[Float32[ndarray, "v 3"], Int32[ndarra
     edges, starts = np.empty((len(chosen), 3, SIDE, SIDE), np.uint32), np.empty((len(chosen), 3, SIDE, SIDE), np.int64)
     with Workers(fusion.threads) as workers:
         ends = np.linspace(0, len(chosen), workers.threads + 1).astype(int)
-        parts = [slice(start, end) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        parts = [slice(start, end) for start, end in pairwise(ends)]
 
         def place(part: slice) -> ndarray:
             places, filled = kept.places[chosen[part]], (known[part], inside[part], edges[part], starts[part])
@@ -65,7 +67,7 @@ def _lower_corners() -> Int64[ndarray, "12 4"]:
 
 def _used(vertices: Float32[ndarray, "v 3"], faces: Int32[ndarray, "f 3"]) -> tuple[Float32[ndarray, "u 3"], Int32[ndarray, "f 3"]]:
     """The vertices that faces use, and the faces by their numbers: an edge between known voxels may have no cube that is all known."""
-    used: Bool[ndarray, "v"] = np.zeros(len(vertices), np.bool_)
+    used = np.zeros(len(vertices), np.bool_)
     used[faces.reshape(-1)] = True
     renumbered = np.cumsum(used, dtype=np.int32) - 1
     return vertices[used], renumbered[faces].astype(np.int32, copy=False)

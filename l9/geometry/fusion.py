@@ -9,6 +9,7 @@ sources  Curless & Levoy, A volumetric method for building complex models from r
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,8 @@ from jaxtyping import Bool, Float, Float32, Int32
 from numpy import ndarray
 
 from l9.errors import RefusedObject, UsageError
-from l9.geometry.blocks import SIDE, Blocks
+from l9.geometry._block_kernels import SIDE, Parts
+from l9.geometry.blocks import Blocks
 from l9.geometry.camera import Pinhole, check_size
 from l9.geometry.workers import Workers
 
@@ -117,7 +119,7 @@ class Fusion:
         (a, b, c), (x, y, z) = places.min(axis=0).tolist(), (places.max(axis=0) + SIDE).tolist()
         return (a, b, c), (x, y, z)
 
-    def _observe(self, view: tuple, found: Int32[ndarray, "n 4"], numbers: Int32[ndarray, "n"], workers: Workers) -> Bool[ndarray, "n"]:
+    def _observe(self, view: Parts, found: Int32[ndarray, "n 4"], numbers: Int32[ndarray, "n"], workers: Workers) -> Bool[ndarray, "n"]:
         """Which of the blocks without numbers have voxels in the band; into all others the frame was added."""
         from l9.geometry._fusion_kernels import ANYWHERE, observe
 
@@ -129,5 +131,5 @@ class Fusion:
             observe(found[part, :3], found[part, 3], numbers[part], voxels, self.voxel_size, view, limits, touched[part])
 
         ends = np.linspace(0, len(found), PARTS * workers.threads + 1 if workers.threads > 1 else 2).astype(int)
-        workers.map(work, [slice(start, end) for start, end in zip(ends[:-1], ends[1:], strict=True)])
+        workers.map(work, [slice(start, end) for start, end in pairwise(ends)])
         return touched
