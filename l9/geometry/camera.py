@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from l9.errors import ShapeError
@@ -100,3 +100,28 @@ def check_size(depth: Float[ndarray, "h w"], camera: Pinhole) -> None:
     """ShapeError if a picture and its camera disagree on height and width."""
     if depth.shape != (camera.height, camera.width):
         raise ShapeError(f"depth has {depth.shape[1]}x{depth.shape[0]} pixels, its camera {camera.width}x{camera.height}")
+
+
+def depth_normals(depth: Float[ndarray, "h w"], camera: Pinhole, jump: float = 0.05) -> Float32[ndarray, "h w 3"]:
+    """Unit normals of the surface at each pixel, facing the camera, in its axes: across the pixels on its left and right, above and below.
+
+    depth    metres along the optical axis, 0 or non-finite where the sensor saw nothing
+    jump     share of a pixel's depth by which each of the four may be off; beyond it lies another thing
+    returns  (0, 0, 0) where one of the five depths is missing or beyond a jump, and in the outermost rows and columns
+    raises   ShapeError if depth and camera disagree on height and width
+    source   Newcombe et al., KinectFusion, 2011, eq. 3 (with central differences in place of forward ones)
+    """
+    check_size(depth, camera)
+    normals = np.zeros((*depth.shape, 3), np.float32)
+    if min(depth.shape) < 3:
+        return normals
+    seen = np.isfinite(depth) & (depth > 0)
+    z = np.where(seen, depth, 0).astype(np.float64)
+    points = camera.directions() * z[..., None]
+    facing = np.cross(points[2:, 1:-1] - points[:-2, 1:-1], points[1:-1, 2:] - points[1:-1, :-2])
+    middle, around = z[1:-1, 1:-1], (z[1:-1, :-2], z[1:-1, 2:], z[:-2, 1:-1], z[2:, 1:-1])
+    near = np.logical_and.reduce([(other > 0) & (np.abs(other - middle) <= jump * middle) for other in around])
+    length = np.linalg.norm(facing, axis=-1)
+    found = near & seen[1:-1, 1:-1] & (length > 0)
+    normals[1:-1, 1:-1][found] = facing[found] / length[found, None]
+    return normals
