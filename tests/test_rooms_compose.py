@@ -25,7 +25,7 @@ from l9.sources.rooms.path import floor_path
 from l9.sources.rooms.placing import GAP, pose_of
 from l9.sources.rooms.plan import Plan, draw_plan
 from l9.sources.rooms.roles import RULES
-from l9.sources.rooms.thing import NYU40, OTHER, Material, Model
+from l9.sources.rooms.thing import NYU40, Material, Model
 from l9.sources.rooms.tops import heights_below, resting_height
 
 LABELS = Path(__file__).parent.parent / "datasets" / "furniture" / "labels.csv"
@@ -151,7 +151,7 @@ def test_a_room_has_all_its_parts(seed):
     assert labels["wall"] in (4, 6) and labels["floor"] == labels["ceiling"] == 1
     assert labels["door"] and labels["window"]
     assert sum(bool(thing.source) and thing.label not in ("door", "window") for thing in room.things) >= 6
-    assert labels.keys() <= NYU40.keys() | OTHER.keys()
+    assert labels.keys() <= NYU40.keys()
     assert 2 <= len(room.lights) <= 7
     for thing in room.things:
         faces = len(thing.model.faces)
@@ -219,9 +219,9 @@ def test_every_class_of_the_furniture_set_has_a_label():
     with LABELS.open(encoding="utf-8") as stream:
         kinds = {row["class"] for row in csv.DictReader(stream)} - {"other"}
     assert kinds == LABEL_OF.keys()
-    assert set(LABEL_OF.values()) <= NYU40.keys() | OTHER.keys()
+    assert set(LABEL_OF.values()) <= NYU40.keys()
     assert {rule.kind for rule in RULES} <= kinds
-    ids = [*NYU40.values(), *OTHER.values()]
+    ids = list(NYU40.values())
     assert sorted(ids) == list(range(1, 41))
 
 

@@ -6,32 +6,12 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from l9.geometry.model import Material, Model
+from l9.readers.scannet_labels import BENCHMARK
 
 __all__ = ["NYU40", "Light", "Material", "Model", "Room", "Thing"]
 
-NYU40 = {  # the 20 classes of ScanNet's benchmark and their ids among NYU's 40 (ScanNet, CVPR 2017; scannetv2-labels.combined.tsv)
-    "wall": 1,
-    "floor": 2,
-    "cabinet": 3,
-    "bed": 4,
-    "chair": 5,
-    "sofa": 6,
-    "table": 7,
-    "door": 8,
-    "window": 9,
-    "bookshelf": 10,
-    "picture": 11,
-    "counter": 12,
-    "desk": 14,
-    "curtain": 16,
-    "refrigerator": 24,
-    "shower curtain": 28,
-    "toilet": 33,
-    "sink": 34,
-    "bathtub": 36,
-    "otherfurniture": 39,
-}
-OTHER = {  # NYU's other names, in the same list: a label may have them, ScanNet's benchmark leaves them out
+NYU40 = {  # NYU's 40 classes: what a label may be; ScanNet's benchmark leaves all but its own 20 out
+    **BENCHMARK,
     "blinds": 13,
     "shelves": 15,
     "dresser": 17,
@@ -59,7 +39,7 @@ OTHER = {  # NYU's other names, in the same list: a label may have them, ScanNet
 class Thing:
     """A model at its place in a room.
 
-    label   a key of `NYU40` or `OTHER`
+    label   a key of `NYU40`
     name    what it is in a few words, such as its class in the furniture set; stands in ScanNet's labels as `raw_category`
     source  id of the furniture model, "" for walls and what else l9 makes itself
     """
