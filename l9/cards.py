@@ -37,6 +37,18 @@ class Axes:
 
 
 @dataclass(frozen=True)
+class ObjectLimits:
+    """What reading one object and running its stages may take; more of it is quarantined.
+
+    file_gib  GiB of its largest file
+    seconds   of a processor; on the clock twice as many
+    """
+
+    file_gib: float = 1.0
+    seconds: int = 120
+
+
+@dataclass(frozen=True)
 class Card:
     """One dataset.
 
@@ -50,6 +62,7 @@ class Card:
     labels      csv beside the card with columns id, class, and fold (0..4, or empty) where objects have folds
     known_bad   csv beside the card with columns id, reason: objects that go straight to quarantine
     parameters  arguments handed to the reader's `find` and `read`
+    limits      other ones than l9's own, for objects such as scans
     """
 
     name: str
@@ -67,6 +80,7 @@ class Card:
     attribution: str = ""
     cite: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
+    limits: ObjectLimits | None = None
     tables: dict[str, list[dict[str, str]]] = field(default_factory=dict)  # the csv files beside the card, inlined by load_card
 
     @cached_property
@@ -151,6 +165,8 @@ def card_from_plain(value: dict[str, Any], where: str) -> Card:
         raise CardError(f"{where}: axes.front is '{card.axes.front}'; expected one of {' '.join(AXES)}.  See docs/add-a-dataset.md#axes")
     if card.shards < 1 or card.shards & (card.shards - 1):
         raise CardError(f"{where}: shards is {card.shards}; expected a power of two")
+    if card.limits and (card.limits.file_gib <= 0 or card.limits.seconds <= 0):
+        raise CardError(f"{where}: limits are {card.limits.file_gib} GiB and {card.limits.seconds} s; expected more than 0")
     if ":" not in card.reader:
         raise CardError(f"{where}: reader is '{card.reader}'; expected module:function")
     for name, rule in card.classes.items():

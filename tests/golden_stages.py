@@ -9,8 +9,20 @@ import numpy as np
 from l9.geometry.cloud import PointCloud
 from l9.geometry.mesh import Mesh
 from l9.geometry.sample import sample_surface
+from l9.geometry.scan import Scan, Surface
 from l9.geometry.solids import SOLIDS
-from l9.stages import box_size, coarse_occupancy, labelled_points, normalise, occupancy, sdf, sdf_points, surface_points, views
+from l9.stages import (
+    box_size,
+    coarse_occupancy,
+    labelled_points,
+    normalise,
+    occupancy,
+    scene_blocks,
+    sdf,
+    sdf_points,
+    surface_points,
+    views,
+)
 from l9.stages.contract import columns_of, run_stages, stage_info
 
 PATH = Path(__file__).parent / "golden" / "stages.json"
@@ -24,6 +36,7 @@ STEPS = {
     "views": [(views, {"count": 3, "size": 48})],
     "box_size": [(box_size, {})],
     "coarse_occupancy": [(coarse_occupancy, {"seed": 0})],
+    "scene_blocks": [(scene_blocks, {"voxel": 0.125, "truncate": 2, "side": 24})],
     "labelled_points": [(labelled_points, {"count": 256, "seed": 0, "normals": True})],
 }
 
@@ -41,12 +54,19 @@ def _cloud(mesh):
     return PointCloud(points.astype(np.float64), normals.astype(np.float64), (points > 0) @ np.array([1, 2, 4]))
 
 
+def _scan(mesh):
+    """The mesh within one block, labelled by height and by side."""
+    vertices = mesh.vertices + 1.5
+    return Scan(surface=Surface(vertices, mesh.faces, labels=1 + (vertices[:, 1] > 1.5), instances=1 + (vertices[:, 0] > 1.5)))
+
+
 def measured():
     """Per stage its version, and per column its dtype, shape, statistics and, where the stage computes no rounded floats, sha256."""
     made = SOLIDS["chair"](np.random.default_rng(0))
     mesh, found = Mesh(made.vertices, made.faces), {}
     for name, steps in STEPS.items():
-        (row,) = run_stages(_cloud(mesh) if name == "labelled_points" else mesh, steps, object_id="chair/0000")
+        subject = {"labelled_points": _cloud, "scene_blocks": _scan}.get(name, lambda mesh: mesh)(mesh)
+        (row,) = run_stages(subject, steps, object_id="chair/0000")
         columns = {
             column.name: {"dtype": column.dtype, "shape": list(column.shape), "statistics": _statistics(row[column.name])}
             for column in columns_of(steps)

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from l9.errors import RefusedObject, ShapeError, UsageError
-from l9.sandbox.contract import Answer
+from l9.sandbox import wire
+from l9.sandbox.contract import Answer, Stream
 
 kept = []
 
@@ -146,3 +147,52 @@ def lie(files, *, message):
     socket_number = int(sys.argv[1])
     os.write(socket_number, bytes.fromhex(message))
     time.sleep(1000)
+
+
+def in_parts(files, count, size):
+    """So many arrays, each a part of its own; nothing is made before it is sent."""
+    made = []
+
+    def parts():
+        for number in range(count):
+            made.append(number)
+            yield [np.full(size, number, np.float32), bytes([number])]
+
+    return Stream(parts(), lambda: {"made": len(made)})
+
+
+def cut_short(files):
+    def parts():
+        yield [b"first"]
+        raise RefusedObject("half-way", "after a part")
+
+    return Stream(parts(), lambda: None)
+
+
+def without_end(files):
+    def parts():
+        while True:
+            yield [bytes(1 << 20)]
+
+    return Stream(parts(), lambda: None)
+
+
+def read_each(files, numbers):
+    found = []
+    for number in numbers:
+        with files[number] as stream:
+            found.append(stream.read().decode())
+    return Answer({"count": len(files), "found": found})
+
+
+def read_while_sending(files):
+    def parts():
+        for number in range(len(files)):
+            with files[number] as stream:
+                yield [stream.read()]
+
+    return Stream(parts(), lambda: len(files))
+
+
+def ask_for_nothing(files):
+    wire.send(files._connection, wire.pack({"status": "open", "file": 10**6}))

@@ -132,19 +132,19 @@ def test_labelled_points_keep_their_labels():
 )
 def test_what_a_cloud_does_not_have_is_its_refusal(stage, subject, arguments, words):
     with pytest.raises(RefusedObject, match=words):
-        run_stages(subject, [(stage, arguments)], object_id="a")
+        list(run_stages(subject, [(stage, arguments)], object_id="a"))
 
 
 @pytest.mark.parametrize("stage", [occupancy, sdf, views, coarse_occupancy], ids=lambda stage: stage.__name__)
 def test_a_stage_that_needs_faces_refuses_a_cloud(stage):
     with pytest.raises(RefusedObject, match=f"stage {stage.__name__} takes a Mesh; this object is a PointCloud") as caught:
-        run_stages(cloud(), [(stage, {})], object_id="a")
+        list(run_stages(cloud(), [(stage, {})], object_id="a"))
     assert caught.value.reason == "no-faces"
 
 
 def test_a_stage_that_needs_a_cloud_refuses_a_mesh():
     with pytest.raises(RefusedObject, match="stage labelled_points takes a PointCloud; this object is a Mesh") as caught:
-        run_stages(Mesh(*solid("box")), [(labelled_points, {})], object_id="a")
+        list(run_stages(Mesh(*solid("box")), [(labelled_points, {})], object_id="a"))
     assert caught.value.reason == "wrong-kind"
 
 
@@ -154,4 +154,4 @@ def anything(subject):
 
 
 def test_a_stage_that_says_no_type_takes_anything():
-    assert run_stages(cloud(), [(anything, {}), (surface_points, {"count": 1})], object_id="a")[0]["points"].shape == (1, 3)
+    assert next(run_stages(cloud(), [(anything, {}), (surface_points, {"count": 1})], object_id="a"))["points"].shape == (1, 3)

@@ -231,7 +231,9 @@ def test_stages_are_rehearsed_once_before_any_objects_time_runs(home, root, monk
 
 def test_a_rehearsal_runs_l9s_own_stages_and_stumbles_over_none(monkeypatch):
     ran = []
-    monkeypatch.setattr(process_module, "run_stages", lambda subject, steps, object_id: ran.extend(step.__name__ for step, _ in steps))
+    monkeypatch.setattr(
+        process_module, "run_stages", lambda subject, steps, object_id: ran.extend(step.__name__ for step, _ in steps) or ()
+    )
     stages = [
         Use(normalise, kind="cube").to_plain(),
         {"target": "no_such_module:stage", "arguments": {}},
@@ -370,7 +372,7 @@ def test_a_stage_that_cannot_work_refuses_no_object(stage, error):
     found = {"id": "sphere/0001", "files": []}
     stages = [{"target": f"test_prep:{stage}", "arguments": {}}]
     with pytest.raises(error):
-        process_object([], reader="l9.readers.shapes:read", found=found, up="+Z", parameters={}, stages=stages)
+        list(process_object([], reader="l9.readers.shapes:read", found=found, up="+Z", parameters={}, stages=stages).parts)
 
 
 @pytest.mark.parametrize("ending", FORMATS)

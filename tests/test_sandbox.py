@@ -14,7 +14,7 @@ import pytest
 from l9.errors import L9Error, RefusedObject, SandboxError, UsageError
 from l9.sandbox import wire
 from l9.sandbox.contract import Limits
-from l9.sandbox.parent import Sandbox
+from l9.sandbox.parent import AskedFor, Sandbox
 
 HERE = Path(__file__).parent
 SMALL = Limits(memory_bytes=256 << 20, cpu_seconds=1, wall_seconds=20, file_bytes=1000, descriptors=20, recycle_bytes=32 << 20)
@@ -58,7 +58,7 @@ def test_arrays_and_bytes_come_back_as_they_were(sandbox, dtype, shape):
 
 def test_plain_values_are_answers_too(sandbox):
     answer = sandbox.call("sandbox_targets:plain", {})
-    assert (answer.value, answer.buffers) == ([1, "two", None], [])
+    assert (answer.value, list(answer.buffers)) == ([1, "two", None], [])
 
 
 def test_files_are_opened_by_the_parent(sandbox, tmp_path):
@@ -84,8 +84,41 @@ def test_what_is_no_regular_file_is_refused_unopened(sandbox, tmp_path):
             sandbox.call("sandbox_targets:read", {}, [path])
         assert caught.value.reason == reason and str(tmp_path) not in caught.value.detail
     with pytest.raises(RefusedObject, match="too-many-files"):
-        sandbox.call("sandbox_targets:read", {}, [tmp_path / "large"] * 11)
+        sandbox.call("sandbox_targets:read", {}, [tmp_path / "large"] * 200_001)
     assert sandbox.deaths == 0
+
+
+def many_files(folder, count):
+    paths = [folder / f"{number:04d}" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_text(f"file {number}")
+    return paths
+
+
+def test_many_files_are_opened_when_they_are_asked_for(sandbox, tmp_path):
+    paths = many_files(tmp_path, 500)
+    paths[7].unlink()
+    answer = sandbox.call("sandbox_targets:read_each", {"numbers": [499, 0, 250, 0]}, paths)
+    assert answer.value == {"count": 500, "found": ["file 499", "file 0", "file 250", "file 0"]}
+    for number, words in ((7, "missing-file"), (500, "IndexError")):
+        with pytest.raises(RefusedObject, match=words):
+            sandbox.call("sandbox_targets:read_each", {"numbers": [number]}, paths)
+    (tmp_path / "0009").write_bytes(b"x" * 1001)
+    with pytest.raises(RefusedObject, match="too-large"):
+        sandbox.call("sandbox_targets:read_each", {"numbers": [9]}, paths)
+    assert sandbox.deaths == 0
+
+
+def test_files_are_asked_for_between_the_parts_of_an_answer(sandbox, tmp_path):
+    answer = sandbox.call("sandbox_targets:read_while_sending", {}, many_files(tmp_path, 300))
+    assert answer.value == 300
+    assert list(answer.buffers) == [f"file {number}".encode() for number in range(300)]
+
+
+def test_a_child_that_asks_for_another_file_is_taken_for_broken(sandbox, tmp_path):
+    with pytest.raises(SandboxError, match="a wish for file 1000000 of 40"):
+        sandbox.call("sandbox_targets:ask_for_nothing", {}, many_files(tmp_path, 40))
+    assert sandbox.call("sandbox_targets:read_each", {"numbers": [1]}, many_files(tmp_path, 40)).value["found"] == ["file 1"]
 
 
 def test_the_child_has_an_empty_folder_and_no_secrets(sandbox, monkeypatch):
@@ -195,7 +228,7 @@ def test_last_words_do_not_depend_on_earlier_calls(sandbox):
         sandbox.close()
         sandbox.call(f"sandbox_targets:{earlier}", {})
         with pytest.raises(SandboxError) as caught:  # only the first death follows the talk, so no second try is made
-            sandbox._call_once({"target": "sandbox_targets:leave", "arguments": {}, "cpu_seconds": 1}, (), 60.0)
+            sandbox._call_once({"target": "sandbox_targets:leave", "arguments": {}, "cpu_seconds": 1}, (), AskedFor((), SMALL), 60.0)
         details.append(caught.value.detail)
     assert details[0] == details[1] and "\0" not in details[1] and "last words at" in details[0]
 
@@ -268,3 +301,31 @@ def test_a_start_that_takes_too_long_is_not_the_objects_fault(monkeypatch):
     with Sandbox() as sandbox, pytest.raises(L9Error, match=r"did not start: more than 0\.01 s") as caught:
         sandbox.call("sandbox_targets:read", {})
     assert type(caught.value) is L9Error
+
+
+def test_an_answer_in_parts_is_one_answer(sandbox):
+    answer = sandbox.call("sandbox_targets:in_parts", {"count": 5, "size": 3})
+    assert answer.value == {"made": 5}
+    assert [one.tolist() if isinstance(one, np.ndarray) else one for one in answer.buffers] == [
+        one for number in range(5) for one in ([number] * 3, bytes([number]))
+    ]
+
+
+def test_parts_may_be_larger_together_than_the_childs_memory(sandbox):
+    answer = sandbox.call("sandbox_targets:in_parts", {"count": 100, "size": 1 << 20})  # 400 MiB of 256
+    assert len(answer.buffers) == 200
+    assert (answer.buffers[198] == 99).all() and answer.buffers[199] == b"c"
+
+
+def test_a_refusal_after_a_part_is_a_refusal(sandbox):
+    with pytest.raises(RefusedObject, match="half-way"):
+        sandbox.call("sandbox_targets:cut_short", {})
+    assert list(sandbox.call("sandbox_targets:in_parts", {"count": 1, "size": 1}).buffers) == [np.zeros(1), b"\0"]
+    assert sandbox.deaths == 0
+
+
+def test_an_answer_without_end_is_stopped_at_its_size():
+    with Sandbox(Limits(answer_bytes=100 << 20), imports=("sandbox_targets",), path=(HERE,)) as sandbox:
+        with pytest.raises(RefusedObject, match="object-too-large"):
+            sandbox.call("sandbox_targets:without_end", {})
+        assert sandbox.call("sandbox_targets:echo", {"dtype": "int64", "shape": [1]}).value["shape"] == [1]

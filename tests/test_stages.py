@@ -157,7 +157,7 @@ def test_coarse_occupancy_counts_the_neighbours_of_every_second_voxel():
 def test_random_stages_repeat_an_object_and_tell_objects_apart(stage):
     steps = [(stage, {"seed": 0})]
     ball = Mesh(*solid("sphere"))
-    first, again, other = (run_stages(ball, steps, object_id=name)[0] for name in ("a", "a", "b"))
+    first, again, other = (next(run_stages(ball, steps, object_id=name)) for name in ("a", "a", "b"))
     for name in first:
         assert_array_equal(first[name], again[name])
         assert not np.array_equal(first[name], other[name])
@@ -217,7 +217,7 @@ def two_rows(mesh: Mesh):
 
 def test_one_object_may_yield_many_rows_with_ragged_and_blob_columns():
     mesh = chair()
-    rows = run_stages(mesh, [(halves_up, {}), (per_corner, {}), (surface_points, {"count": 5, "seed": 1})], object_id="a")
+    rows = list(run_stages(mesh, [(halves_up, {}), (per_corner, {}), (surface_points, {"count": 5, "seed": 1})], object_id="a"))
     assert [row["patch"].shape for row in rows] == [(1, 3), (2, 3), (3, 3)]
     assert all(row["points"] is rows[0]["points"] for row in rows)
     for number, row in enumerate(rows):
@@ -228,7 +228,7 @@ def test_one_object_may_yield_many_rows_with_ragged_and_blob_columns():
 
 def test_yields_that_disagree_on_the_number_of_rows_refuse_the_object():
     with pytest.raises(RefusedObject, match="stage-rows"):
-        run_stages(chair(), [(per_corner, {}), (two_rows, {})], object_id="a")
+        list(run_stages(chair(), [(per_corner, {}), (two_rows, {})], object_id="a"))
 
 
 def test_importing_the_stages_imports_nothing_heavy():

@@ -7,7 +7,7 @@ from pathlib import Path
 from l9.cards import Card
 from l9.errors import RefusedObject, SandboxError
 from l9.fingerprint import Json
-from l9.prep.plan import find_objects, refuse_known, sampled
+from l9.prep.plan import call_limits, find_objects, refuse_known, sampled
 from l9.readers.contract import Found
 from l9.sandbox.parent import Sandbox
 from l9.store.planned import SPLITS
@@ -71,7 +71,7 @@ def _read(card: Card, root: Path, found: Found, check: Check, sandbox: Sandbox) 
     }
     try:
         refuse_known(found, {})  # what the card knows to be bad is read all the same: is it still?
-        sandbox.call("l9.stages.process:process_object", arguments, [root / name for name in found.files])
+        sandbox.call("l9.stages.process:process_object", arguments, [root / name for name in found.files], **call_limits(card))
         check.read += 1
     except (RefusedObject, SandboxError) as refusal:
         check.refused.append(f"{found.id}: {refusal}")

@@ -8,7 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from l9.fingerprint import DigestCache
-from l9.sandbox.contract import Limits
 
 UNREADABLE = "unreadable"  # stands for the digest of a file that cannot be read; its object will be quarantined
 TOO_LARGE = "too-large"  # likewise of a file that the sandbox will not open: 8 TiB of nothing are a moment's work to make
@@ -27,18 +26,18 @@ class Input:
     state: State | None = None
 
 
-def inputs_below(root: Path, digests: DigestCache) -> Callable[[str], Input]:
-    """What tells of a file below `root`; it is read once, to digest it, unless its digest is known."""
-    return lru_cache(REMEMBERED)(lambda name: _input(root / name, digests))
+def inputs_below(root: Path, digests: DigestCache, file_bytes: int) -> Callable[[str], Input]:
+    """What tells of a file below `root`; it is read once, to digest it, unless its digest is known, or it has more than `file_bytes`."""
+    return lru_cache(REMEMBERED)(lambda name: _input(root / name, digests, file_bytes))
 
 
-def _input(path: Path, digests: DigestCache) -> Input:
+def _input(path: Path, digests: DigestCache, file_bytes: int) -> Input:
     """The file's state first, then its digest: a change in between is found when the object is read."""
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):  # a pipe or a device would never end
             return Input(UNREADABLE)
-        if about.st_size > Limits().file_bytes:
+        if about.st_size > file_bytes:
             return Input(TOO_LARGE, (about.st_size, about.st_mtime_ns))
         return Input(digests.of(path), (about.st_size, about.st_mtime_ns))
     except OSError:

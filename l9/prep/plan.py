@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from jaxtyping import Int
 from numpy import ndarray
@@ -25,6 +25,7 @@ from l9.prep.inputs import Input, State, States, inputs_below
 from l9.prep.keys import object_keys
 from l9.readers.contract import REFUSE, Found
 from l9.readers.listing import Listing
+from l9.sandbox.contract import Limits
 from l9.sandbox.listing import listed
 from l9.sandbox.parent import Sandbox
 from l9.stages.contract import columns_of
@@ -116,7 +117,7 @@ def sampled(found: Sequence[Found], share: float = 0.01) -> list[Found]:
 
 def make_plan(card: Card, prep: Prep, root: Path, found: Iterable[Found], digests: DigestCache) -> Plan:
     """The plan for these objects. Reads every input file once, to digest it, unless its digest is known."""
-    return plan_of_inputs(card, prep, root, found, inputs_below(root, digests))
+    return plan_of_inputs(card, prep, root, found, inputs_below(root, digests, call_limits(card).get("file_bytes", Limits().file_bytes)))
 
 
 def plan_of_inputs(card: Card, prep: Prep, root: Path, found: Iterable[Found], input_of: Callable[[str], Input]) -> Plan:
@@ -128,6 +129,22 @@ def plan_of_inputs(card: Card, prep: Prep, root: Path, found: Iterable[Found], i
     columns = PlannedColumns(planned, listing, states)
     shards = tuple(ShardPlan(number, _shard_key(places, facts), places, columns) for number, places in planned.shards.items())
     return Plan(card, prep, root, facts, shards)
+
+
+class CallLimits(TypedDict, total=False):
+    """What `Sandbox.call` is told of one object's limits, where its card has its own."""
+
+    cpu_seconds: int
+    wall_seconds: float
+    file_bytes: int
+
+
+def call_limits(card: Card) -> CallLimits:
+    """The limits of one object of a card's dataset."""
+    limits = card.limits
+    if limits is None:
+        return {}
+    return {"cpu_seconds": limits.seconds, "wall_seconds": 2.0 * limits.seconds, "file_bytes": int(limits.file_gib * (1 << 30))}
 
 
 def _planned_objects(card: Card, prep: Prep, listing: Listing, input_of: Callable[[str], Input], states: States) -> Iterator[PlannedObject]:

@@ -4,19 +4,20 @@ import atexit
 import contextlib
 import dataclasses
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, overload
 
 from l9.errors import L9Error, RefusedObject, SandboxError
 from l9.fingerprint import Json, digest
-from l9.prep.plan import Plan, ShardPlan, refuse_known
+from l9.prep.plan import CallLimits, Plan, ShardPlan, call_limits, refuse_known
 from l9.prep.shelf import brought_raw, shelved
 from l9.readers.contract import Found
 from l9.readers.files import printable
 from l9.sandbox.contract import Answer, Limits
 from l9.sandbox.parent import Sandbox
-from l9.store.columns import Column, Row
+from l9.store.columns import Cell, Column, Row
 from l9.store.planned import PlannedObject
 from l9.store.shards import ShardWriter
 
@@ -46,6 +47,7 @@ class ShardWork:
     objects: list[dict[str, Any]]
     found: list[dict[str, Any]]
     inputs: dict[str, list[int] | None]
+    limits: CallLimits
     home: str = ""
     raw: str = ""
 
@@ -76,6 +78,7 @@ def shard_work(plan: Plan, shard: ShardPlan, folder: Path, home: str = "") -> Sh
         objects=shard.columns.planned.describe(shard.places),
         found=[found.describe() for found in shard.found],
         inputs={name: None if state is None else list(state) for name, state in shard.inputs.items()},
+        limits=call_limits(plan.card),
         home=home,
         raw=plan.card.name if home and plan.root.is_relative_to(folder.parent.parent / "raw") else "",
     )
@@ -126,8 +129,8 @@ def rehearse(work: ShardWork, sandbox: Sandbox) -> None:
             sandbox.call("l9.stages.process:rehearse", arguments, wall_seconds=REHEARSAL_SECONDS, cpu_seconds=REHEARSAL_SECONDS)
 
 
-def object_rows(work: ShardWork, found: Found, columns: tuple[Column, ...], sandbox: Sandbox) -> list[Row]:
-    """One object's rows, made in the sandbox.
+def object_rows(work: ShardWork, found: Found, columns: tuple[Column, ...], sandbox: Sandbox) -> Sequence[Row]:
+    """One object's rows, made in the sandbox; many of them are read from a file each time they are asked for.
 
     raises  RefusedObject or SandboxError with the reason; L9Error where the object is not to blame, as when a file changed since
     """
@@ -148,7 +151,7 @@ def _answer(work: ShardWork, found: Found, sandbox: Sandbox) -> Answer:
     }
     _check_unchanged(work, found)
     try:
-        return sandbox.call("l9.stages.process:process_object", arguments, [Path(work.root) / name for name in found.files])
+        return sandbox.call("l9.stages.process:process_object", arguments, [Path(work.root) / name for name in found.files], **work.limits)
     except RefusedObject as refusal:
         if isinstance(refusal.__cause__, OSError):  # from opening the file, which was readable when it was planned
             raise _changed(Path(work.root), refusal.detail) from refusal
@@ -164,13 +167,32 @@ def _check_unchanged(work: ShardWork, found: Found) -> None:
             raise _changed(path, "has changed since it was planned")
 
 
-def _rows(answer: Answer, columns: tuple[Column, ...]) -> list[Row]:
+def _rows(answer: Answer, columns: tuple[Column, ...]) -> Sequence[Row]:
     names = [column.name for column in columns]
     rows = answer.value.get("rows") if isinstance(answer.value, dict) else None
     if not isinstance(rows, int) or rows * len(names) != len(answer.buffers):
         raise SandboxError("died", "the child sent an answer of another form")
-    starts = range(0, len(answer.buffers), max(1, len(names)))
-    return [dict(zip(names, answer.buffers[start : start + len(names)], strict=True)) for start in starts]
+    return _AnsweredRows(answer.buffers, names)
+
+
+class _AnsweredRows(Sequence[Row]):
+    """The buffers of an answer as rows, put together when they are asked for."""
+
+    def __init__(self, buffers: Sequence[Cell], names: list[str]) -> None:
+        self._buffers, self._names = buffers, names
+
+    def __len__(self) -> int:
+        return len(self._buffers) // max(1, len(self._names))
+
+    @overload
+    def __getitem__(self, number: int) -> Row: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Row]: ...
+    def __getitem__(self, number: int | slice) -> Row | list[Row]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        start = range(len(self))[number] * len(self._names)
+        return dict(zip(self._names, self._buffers[start : start + len(self._names)], strict=True))
 
 
 def _notes(answer: Answer) -> str:

@@ -6,7 +6,8 @@ Both run in the sandbox child. A module says `VERSION` (an integer that grows wh
     def read(files: Sequence[BinaryIO], found: Found, up: Axis, **parameters) -> Mesh | PointCloud
 
 `find` opens nothing but catalogs (lists, indexes, the labels of an HDF5 file); `read` is given its files opened read-only by the
-parent, in the order of `found.files`, and opens none itself. What cannot be used is refused with `RefusedObject(reason, detail)`.
+parent, in the order of `found.files`, and opens none itself; more files than a few are opened when they are asked for (`files[3]`), and
+closed by the reader. What cannot be used is refused with `RefusedObject(reason, detail)`.
 """
 
 from dataclasses import dataclass, field

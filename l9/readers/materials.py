@@ -1,7 +1,8 @@
 """Material files and textures beside an OBJ: which of them belong to the object, and which are left alone.
 
-No stage uses materials today, so no texture is opened. A material file is an input of its object where it has the object's own name and
-truly lies in the object's folder: its bytes are part of the object's key. Whatever leads elsewhere is noted and never opened.
+No stage uses materials today, so no texture is opened here; `coloured.py` opens those of furniture, which rooms are made of. A material
+file is an input of its object where it has the object's own name and truly lies in the object's folder: its bytes are part of the
+object's key. Whatever leads elsewhere is noted and never opened.
 """
 
 import os

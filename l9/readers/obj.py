@@ -34,17 +34,27 @@ def read_obj(stream: BinaryIO, up: Axis) -> Mesh:
     raises  RefusedObject `empty-file`, `line-too-long`, `unreadable` (with the line), `no-faces`, `index-out-of-range`, `not-finite`
             or `no-area`
     """
+    data = obj_text(stream)
+    vertices, polygons = obj_polygons(data)
+    faces, notes = polygons.triangles(vertices)
+    return checked_mesh(Mesh(vertices, faces, up, notes + library_notes(data)))
+
+
+def obj_text(stream: BinaryIO) -> bytes:
+    """A whole file without comments, with continued lines joined; RefusedObject `empty-file` or `line-too-long`."""
     data = read_whole(stream)
     if b"#" in data:  # before lines are joined: a comment may end in a folder's backslash
         data = COMMENT.sub(b"", data)
-    data = plain_text(data.replace(b"\\\r\n", b" ").replace(b"\\\n", b" "))
+    return plain_text(data.replace(b"\\\r\n", b" ").replace(b"\\\n", b" "))
+
+
+def obj_polygons(data: bytes) -> tuple[Float[ndarray, "v 3"], Polygons]:
+    """Vertices and faces of a file's text, vertex numbers from 0; RefusedObject as `read_obj` says."""
     vertex_lines, face_lines = VERTEX.findall(data), FACE.findall(data)
     if not face_lines:
         raise RefusedObject("no-faces", f"{len(vertex_lines):,} vertices, 0 faces")
     polygons = _polygons(face_lines, data).within(len(vertex_lines), first=1)
-    vertices = _vertices(vertex_lines)
-    faces, notes = polygons.triangles(vertices)
-    return checked_mesh(Mesh(vertices, faces, up, notes + library_notes(data)))
+    return _vertices(vertex_lines), polygons
 
 
 def _vertices(lines: list[bytes]) -> Float[ndarray, "v 3"]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from l9.errors import RefusedObject
@@ -21,6 +21,7 @@ from l9.readers.materials import outside_notes
 from l9.readers.ply_header import Element, Header, read_header
 from l9.readers.polygons import Polygons
 
+COLOURS = ("red", "green", "blue")
 CORNERS = ("vertex_indices", "vertex_index")
 LENGTHS = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q"}  # NumPy's letters -> struct's
 MAX_LISTS = 5_000_000  # lists of differing length, which are read one by one: about a million in a second
@@ -34,6 +35,16 @@ def read_ply(stream: BinaryIO, up: Axis) -> Mesh:
     raises  RefusedObject `empty-file`, `line-too-long`, `unreadable`, `truncated`, `no-faces`, `index-out-of-range`, `not-finite`
             or `no-area`
     """
+    return _read(stream, up)[0]
+
+
+def read_coloured_ply(stream: BinaryIO, up: Axis) -> tuple[Mesh, UInt8[ndarray, "v 3"] | None]:
+    """As `read_ply`, with the red, green and blue of each vertex; None where the file is text, or has none as bytes."""
+    mesh, data, header = _read(stream, up)
+    return mesh, _colours(data, header)
+
+
+def _read(stream: BinaryIO, up: Axis) -> tuple[Mesh, bytes, Header]:
     data = read_whole(stream).removeprefix(b"\xef\xbb\xbf")
     header = read_header(data)
     for name in ("vertex", "face"):
@@ -45,7 +56,18 @@ def read_ply(stream: BinaryIO, up: Axis) -> Mesh:
     polygons = polygons.within(len(vertices), first=0)
     textures = [found.group(1) for comment in header.comments if (found := TEXTURE.fullmatch(comment))]
     faces, notes = polygons.triangles(vertices)
-    return checked_mesh(Mesh(vertices, faces, up, notes + outside_notes(textures)))
+    return checked_mesh(Mesh(vertices, faces, up, notes + outside_notes(textures))), data, header
+
+
+def _colours(data: bytes, header: Header) -> UInt8[ndarray, "v 3"] | None:
+    """Of a body whose vertices were read before, and come first."""
+    element = header.elements[0]
+    kinds = {one.name: one.dtype for one in element.properties}
+    if header.order == "" or element.name != "vertex" or any(kinds.get(name) != np.uint8 for name in COLOURS):
+        return None
+    rows = _rows(_Place(data, header.end, header.order), element)
+    names = [one.name for one in element.properties]
+    return np.stack([rows[str(names.index(name))] for name in COLOURS], axis=1)
 
 
 def _places(element: Element) -> list[int]:
@@ -148,11 +170,14 @@ def _binary(data: bytes, header: Header) -> tuple[Float[ndarray, "v 3"] | None, 
     return vertices, polygons
 
 
-def _binary_vertices(place: _Place, element: Element) -> Float[ndarray, "v 3"]:
-    wanted = _places(element)
+def _rows(place: _Place, element: Element) -> ndarray:
+    """The rows of an element without lists; fields are the numbers of its properties."""
     dtype = np.dtype([(str(number), one.dtype) for number, one in enumerate(element.properties)])
-    start = place.need(element.count * dtype.itemsize, element)
-    rows = np.frombuffer(place.data, dtype, element.count, start)
+    return np.frombuffer(place.data, dtype, element.count, place.need(element.count * dtype.itemsize, element))
+
+
+def _binary_vertices(place: _Place, element: Element) -> Float[ndarray, "v 3"]:
+    wanted, rows = _places(element), _rows(place, element)
     with np.errstate(invalid="ignore"):  # numbers that are none are refused with their vertex
         return np.stack([rows[str(number)].astype(np.float64) for number in wanted], axis=1)
 

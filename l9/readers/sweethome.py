@@ -53,12 +53,21 @@ def read(files: Sequence[BinaryIO], found: Found, up: Axis) -> Mesh:
 
     raises  RefusedObject `bad-catalog`, `bad-member`, `missing-member`, `too-large`, `unreadable`, and those of the mesh itself
     """
+    name = model_member(found)
+    with opened(files[0]) as archive:
+        data = member_bytes(archive, name, MEMBER_BYTES)
+    return upright(read_mesh(io.BytesIO(data), PurePosixPath(name).suffix.lower(), up), found)
+
+
+def model_member(found: Found) -> str:
+    """The name, within its archive, of a model's file; RefusedObject `bad-catalog` or `bad-member`."""
     if "problem" in found.facts:
         raise RefusedObject("bad-catalog", str(found.facts["problem"]))
-    name = _safe(found.member)
-    with _opened(files[0]) as archive:
-        data = _member(archive, name, MEMBER_BYTES)
-    mesh = read_mesh(io.BytesIO(data), PurePosixPath(name).suffix.lower(), up)
+    return _safe(found.member)
+
+
+def upright(mesh: Mesh, found: Found) -> Mesh:
+    """A model as its file has it, turned and scaled as its catalog says: metres, +Y up, centred in x and z, standing on y = 0."""
     turned = mesh.vertices @ np.array(found.facts.get("rotation", np.eye(3)), np.float64).reshape(3, 3).T
     return checked_mesh(mesh.moved(_sized(turned, turned[mesh.faces.reshape(-1)], np.array(found.facts["size"], np.float64))))
 
@@ -66,16 +75,16 @@ def read(files: Sequence[BinaryIO], found: Found, up: Axis) -> Mesh:
 def listed_models(stream: BinaryIO, path: PurePosixPath) -> list[Found]:
     """Every model of the archive in an open stream, which stands at `path` below the root; see `find`."""
     try:
-        with _opened(stream) as archive:
+        with opened(stream) as archive:
             names = [name for name in CATALOGS if name in archive.namelist()]
-            catalog = parse_properties(_member(archive, names[0], CATALOG_BYTES)) if names else {}
+            catalog = parse_properties(member_bytes(archive, names[0], CATALOG_BYTES)) if names else {}
     except RefusedObject as refusal:
         raise RefusedObject(refusal.reason, f"{path}: {refusal.detail}") from refusal
     return list(_models(path, catalog))
 
 
 @contextmanager
-def _opened(stream: BinaryIO) -> Iterator[zipfile.ZipFile]:
+def opened(stream: BinaryIO) -> Iterator[zipfile.ZipFile]:
     """The archive in an open stream; whatever zipfile raises on its bytes, within the block too, is a refusal."""
     try:
         with zipfile.ZipFile(stream) as archive:
@@ -139,7 +148,7 @@ def _safe(member: str) -> str:
     return name
 
 
-def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+def member_bytes(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     """Bytes of a member; what it declares and what it unpacks to are both held to `limit`."""
     try:
         info = archive.getinfo(name)

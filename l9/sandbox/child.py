@@ -15,19 +15,19 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, overload
 
 from l9.config import resolve_target
 from l9.errors import L9Error, RefusedObject, UsageError
 from l9.sandbox import wire
-from l9.sandbox.contract import Answer, machine_fault
+from l9.sandbox.contract import OPEN, PART, Answer, Stream, machine_fault
 
 FILE_SIZE = 64 << 20  # bytes a child may write to one file: enough for Numba's cache, too little to fill a disk
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
 DETAIL = 300  # characters of an error that are kept
-MAX_DESCRIPTORS = 250  # the kernel passes at most 253 at once
+MAX_DESCRIPTORS = 64  # that come with a request; the kernel passes at most 253 at once
 
 
 def one_line(error: BaseException) -> str:
@@ -83,9 +83,33 @@ def _serve(connection: socket.socket) -> None:
     spent = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(spent.ru_utime + spent.ru_stime) + 1 + int(request["cpu_seconds"])
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-    with _opened(descriptors) as files:
-        message = _run(request, files)
-    wire.send(connection, message)
+    with _opened(descriptors) as opened:
+        files = AskedFiles(connection, request["many"]) if request.get("many") else opened
+        for message in _messages(request, files):
+            wire.send(connection, message)
+
+
+class AskedFiles(Sequence[BinaryIO]):
+    """Files that the parent opens one at a time; each is closed by who asked for it."""
+
+    def __init__(self, connection: socket.socket, count: int) -> None:
+        self._connection, self._count = connection, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, number: int) -> BinaryIO: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[BinaryIO]: ...
+    def __getitem__(self, number: int | slice) -> BinaryIO | list[BinaryIO]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(self._count))]
+        wire.send(self._connection, wire.pack({"status": OPEN, "file": range(self._count)[number]}))
+        said, _, descriptors = wire.receive(self._connection, max_descriptors=1)
+        if not descriptors:
+            raise RefusedObject(said["reason"], said["detail"])
+        return os.fdopen(descriptors[0], "rb")
 
 
 @contextlib.contextmanager
@@ -94,24 +118,34 @@ def _opened(descriptors: list[int]) -> Iterator[list[BinaryIO]]:
         yield [stack.enter_context(os.fdopen(descriptor, "rb")) for descriptor in descriptors]
 
 
-def _run(request: dict[str, Any], files: list[BinaryIO]) -> list[memoryview]:
-    """The packed answer to one request; ordinary exceptions become answers too."""
+def _messages(request: dict[str, Any], files: Sequence[BinaryIO]) -> Iterator[list[memoryview]]:
+    """The packed answer to one request: the parts of a stream, then the end. Ordinary exceptions become ends too."""
     try:
         given = resolve_target(request["target"])(files, **request["arguments"])
+        if isinstance(given, Stream):
+            for part in given.parts:
+                yield wire.pack({"status": PART}, part)
+            given = given.value()
         answer = given if isinstance(given, Answer) else Answer(given)
-        return wire.pack({"status": "done", "value": answer.value}, answer.buffers)
-    except RefusedObject as error:
+        yield wire.pack({"status": "done", "value": answer.value}, answer.buffers)
+    except Exception as error:
+        yield _ending(error)
+
+
+def _ending(error: Exception) -> list[memoryview]:
+    """What is answered instead of a value."""
+    if isinstance(error, RefusedObject):
         return wire.pack({"status": "refused", "reason": error.reason, "detail": error.detail})
-    except UsageError as error:
+    if isinstance(error, UsageError):
         return wire.pack({"status": "usage", "detail": str(error)})
-    except L9Error as error:  # our own code is wrong, such as a stage that breaks its column: no object is to blame
+    if isinstance(error, L9Error):  # our own code is wrong, such as a stage that breaks its column: no object is to blame
         return wire.pack({"status": "fault", "detail": one_line(error)})
-    except Exception as error:  # whatever a parser may raise on foreign bytes is that object's refusal, never the end of the work
-        if _out_of_memory(error):
-            return wire.pack({"status": "memory-limit"})
-        if machine_fault(error):  # it must not empty a dataset into quarantine
-            return wire.pack({"status": "fault", "detail": one_line(error)})
-        return wire.pack({"status": "refused", "reason": "failed", "detail": one_line(error)})
+    if _out_of_memory(error):
+        return wire.pack({"status": "memory-limit"})
+    if machine_fault(error):  # it must not empty a dataset into quarantine
+        return wire.pack({"status": "fault", "detail": one_line(error)})
+    # whatever a parser may raise on foreign bytes is that object's refusal, never the end of the work
+    return wire.pack({"status": "refused", "reason": "failed", "detail": one_line(error)})
 
 
 def _out_of_memory(error: BaseException | None) -> bool:

@@ -29,4 +29,4 @@ def listed(sandbox: Sandbox, reader: str, root: Path, parameters: dict[str, Json
     """
     arguments: dict[str, Json] = {"reader": reader, "root": str(root.resolve()), "parameters": parameters}
     answer = sandbox.call("l9.sandbox.listing:find_objects", arguments, wall_seconds=LISTING_SECONDS, cpu_seconds=int(LISTING_SECONDS))
-    return Listing.of_packets(answer.buffers)
+    return Listing.of_packets(list(answer.buffers))

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, cast
@@ -27,11 +28,14 @@ from l9.errors import L9Error, RefusedObject, SandboxError, UsageError
 from l9.fingerprint import Json
 from l9.readers.files import printable
 from l9.sandbox import wire
-from l9.sandbox.child import DETAIL, MAX_DESCRIPTORS, memory_of
-from l9.sandbox.contract import Answer, Limits
+from l9.sandbox.child import DETAIL, memory_of
+from l9.sandbox.contract import OPEN, PART, Answer, Limits
+from l9.sandbox.spool import Spool
 
 START_SECONDS = 180.0  # a cold import of Open3D from a slow disk
 REASON = re.compile(r"[a-z][a-z0-9-]{0,39}")  # what counts in a table of refusals, and stands in a file name
+AT_ONCE = 32  # files that are opened before a call; of more, each when it is asked for
+MAX_FILES = 200_000  # of one object; a recording of half an hour has 3 x 54,000 at 30 frames a second
 TAIL_BYTES = 2048  # of the child's last words, from which one line is kept
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "NUMBA_CACHE_DIR")  # no tokens, no passwords
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -80,33 +84,37 @@ class Sandbox:
         *,
         wall_seconds: float | None = None,
         cpu_seconds: int | None = None,
+        file_bytes: int | None = None,
     ) -> Answer:
         """Run `module:function` on files opened here, read-only; a broken limit or a death is tried once more in a fresh child.
 
-        wall_seconds, cpu_seconds  instead of the limits', for a call that is about more than one object, or none
+        wall_seconds, cpu_seconds, file_bytes  instead of the limits', for a large object, or a call that is about more than one, or none
         raises  RefusedObject  as the function raised it; `failed` for its other exceptions; `missing-file`, `not-a-file`,
-                               `too-large` or `too-many-files` before anything is opened
+                               `too-large` or `too-many-files` before it is opened
                 UsageError     as the function raised it
                 SandboxError   `memory-limit`, `cpu-limit`, `time-limit` or `died`, the second time
                 L9Error        where no object is to blame: the child does not start, a package is missing, a disk is full or gone
         """
-        with opened(files, self.limits) as descriptors:
+        limits = self.limits if file_bytes is None else replace(self.limits, file_bytes=file_bytes)
+        many = len(files) if len(files) > min(limits.descriptors // 2, AT_ONCE) else 0
+        with opened(() if many else files, limits) as descriptors:
             cpu = self.limits.cpu_seconds if cpu_seconds is None else cpu_seconds
-            request: dict[str, Json] = {"target": target, "arguments": arguments, "cpu_seconds": cpu}
+            request: dict[str, Json] = {"target": target, "arguments": arguments, "cpu_seconds": cpu, "many": many}
             seconds = self.limits.wall_seconds if wall_seconds is None else wall_seconds
+            asked = AskedFor(files, limits)
             try:
-                return self._call_once(request, descriptors, seconds)
+                return self._call_once(request, descriptors, asked, seconds)
             except SandboxError:
-                return self._call_once(request, descriptors, seconds)
+                return self._call_once(request, descriptors, asked, seconds)
 
-    def _call_once(self, request: dict[str, Json], descriptors: Sequence[int], seconds: float) -> Answer:
+    def _call_once(self, request: dict[str, Json], descriptors: Sequence[int], asked: "AskedFor", seconds: float) -> Answer:
         for descriptor in descriptors:  # the child shares our place in the file
             os.lseek(descriptor, 0, os.SEEK_SET)
         try:
             if self._child is None or self._child.process.poll() is not None:
                 self.close()
                 self._child = _Child(self.limits, self._imports, self._path)
-            answer = self._child.ask(request, descriptors, seconds)
+            answer = self._child.ask(request, descriptors, asked, seconds)
         except SandboxError:
             self.deaths += 1
             self.close()
@@ -161,7 +169,7 @@ class _Child:
             "descriptors": limits.descriptors,
         }
         try:
-            body, _ = self._exchange(settings, (), START_SECONDS)
+            body, _ = self._exchange(settings, (), None, START_SECONDS)
         except SandboxError as error:  # it has read nothing yet: no object may be blamed
             expected = f"expected `{sys.executable} -m l9.sandbox.child` to run here"
             raise L9Error(f"the sandbox did not start: {error.detail}; {expected}") from error
@@ -169,9 +177,9 @@ class _Child:
             raise L9Error("the sandbox did not start: an answer that is none")
         return int(body["resident"])
 
-    def ask(self, request: dict[str, Json], descriptors: Sequence[int], seconds: float) -> Answer:
+    def ask(self, request: dict[str, Json], descriptors: Sequence[int], asked: "AskedFor", seconds: float) -> Answer:
         """The answer to one request, or the error it stands for."""
-        body, buffers = self._exchange(request, descriptors, seconds)
+        body, buffers = self._exchange(request, descriptors, asked, seconds)
         said = body if isinstance(body, dict) else {}
         status, reason, detail = (said.get(name) for name in ("status", "reason", "detail"))
         if status == "done" and "value" in said:
@@ -187,20 +195,36 @@ class _Child:
             raise SandboxError("memory-limit", f"more than {self._limits.memory_bytes >> 20:,} MiB")
         raise SandboxError("died", "an answer that is none")
 
-    def _exchange(self, body: Json, descriptors: Sequence[int], seconds: float) -> tuple[Any, list[wire.Buffer]]:
+    def _exchange(
+        self, body: Json, descriptors: Sequence[int], asked: "AskedFor | None", seconds: float
+    ) -> tuple[Any, Sequence[wire.Buffer]]:
         deadline = time.monotonic() + seconds
         os.lseek(self._words.fileno(), 0, os.SEEK_SET)  # the child writes at this shared place: cut alone, NULs would fill the gap
         self._words.truncate(0)
         try:
             wire.send(self._connection, wire.pack(body), deadline=deadline, descriptors=descriptors)
-            answer, buffers, _ = wire.receive(self._connection, deadline=deadline, max_bytes=self._limits.memory_bytes)
-            return answer, buffers
+            return self._whole(asked, deadline)
         except TimeoutError as error:
             raise SandboxError("time-limit", f"more than {seconds:g} s") from error
         except wire.WireError as error:
             raise SandboxError("died", f"the child sent {error}") from error
         except (EOFError, ConnectionError) as error:
             raise self._obituary(body) from error
+
+    def _whole(self, asked: "AskedFor | None", deadline: float) -> tuple[Any, Sequence[wire.Buffer]]:
+        """The last message's body, and the buffers of all messages; files that are asked for meanwhile are handed over."""
+        spool = Spool()
+        while True:
+            body, buffers, _ = wire.receive(self._connection, deadline=deadline, max_bytes=self._limits.memory_bytes)
+            spool.take(buffers)
+            if spool.bytes > self._limits.answer_bytes:
+                self.end()  # it would go on sending
+                raise RefusedObject("object-too-large", f"its rows pass {self._limits.answer_bytes:,} bytes")
+            status = body.get("status") if isinstance(body, dict) else None
+            if status == OPEN and asked is not None:
+                asked.hand_over(self._connection, body.get("file"), deadline)
+            elif status != PART:
+                return body, spool
 
     def _obituary(self, asked: Json) -> SandboxError:
         """Why the child is gone; free of anything that differs between two runs."""
@@ -244,11 +268,28 @@ def _one_line(text: str, longest: int) -> str:
     return printable(" ".join(text.split()))[:longest]
 
 
+class AskedFor:
+    """The files of a call that has more of them than are opened at once."""
+
+    def __init__(self, files: Sequence[Path], limits: Limits) -> None:
+        if len(files) > MAX_FILES:
+            raise RefusedObject("too-many-files", f"{len(files):,} files; expected at most {MAX_FILES:,}")
+        self._files, self._limits = files, limits
+
+    def hand_over(self, connection: socket.socket, number: Any, deadline: float) -> None:
+        """Send the descriptor of a file, or why there is none. raises  WireError where the child asks for what is no file of the call"""
+        if type(number) is not int or not 0 <= number < len(self._files):
+            raise wire.WireError(f"a wish for file {str(number)[:20]} of {len(self._files):,}")
+        try:
+            with opened(self._files[number : number + 1], self._limits) as descriptors:
+                wire.send(connection, wire.pack({"status": "opened"}), deadline=deadline, descriptors=descriptors)
+        except RefusedObject as refusal:
+            wire.send(connection, wire.pack({"status": "refused", "reason": refusal.reason, "detail": refusal.detail}), deadline=deadline)
+
+
 @contextlib.contextmanager
 def opened(files: Sequence[Path], limits: Limits) -> Iterator[list[int]]:
-    """Read-only descriptors of regular files within the limits; RefusedObject says which is not one (links are followed)."""
-    if len(files) > min(limits.descriptors // 2, MAX_DESCRIPTORS):
-        raise RefusedObject("too-many-files", f"{len(files):,} files; expected at most {min(limits.descriptors // 2, MAX_DESCRIPTORS)}")
+    """Read-only descriptors of a few regular files within the limits; RefusedObject says which is not one (links are followed)."""
     descriptors: list[int] = []
     try:
         for path in files:

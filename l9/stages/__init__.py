@@ -5,8 +5,20 @@ from l9.stages.coarse_occupancy import coarse_occupancy
 from l9.stages.labelled_points import labelled_points
 from l9.stages.normalise import normalise
 from l9.stages.occupancy import occupancy
+from l9.stages.scene_blocks import scene_blocks
 from l9.stages.sdf import sdf, sdf_points
 from l9.stages.surface_points import surface_points
 from l9.stages.views import views
 
-__all__ = ["box_size", "coarse_occupancy", "labelled_points", "normalise", "occupancy", "sdf", "sdf_points", "surface_points", "views"]
+__all__ = [
+    "box_size",
+    "coarse_occupancy",
+    "labelled_points",
+    "normalise",
+    "occupancy",
+    "scene_blocks",
+    "sdf",
+    "sdf_points",
+    "surface_points",
+    "views",
+]

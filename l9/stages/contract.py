@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import UnionType
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar, Union, cast
 
 from l9.errors import RefusedObject
 from l9.fingerprint import digest
@@ -78,14 +78,14 @@ def columns_of(steps: Sequence[Step]) -> tuple[Column, ...]:
     return tuple(found)
 
 
-def run_stages(subject: Any, steps: Sequence[Step], *, object_id: str) -> list[Row]:
-    """Rows of one object: changes applied in order, yields joined side by side.
+def run_stages(subject: Any, steps: Sequence[Step], *, object_id: str) -> Iterator[Row]:
+    """Rows of one object, as they are made: changes applied in order, yields joined side by side, none of them ahead of the others.
 
     An object has 1 row or the same n from every yield; single rows are repeated (without copying).
     raises  RefusedObject `stage-rows` when two yields give different counts above 1, `no-faces` or `wrong-kind` where a stage does not
             take this kind of object, or a stage's own refusal
     """
-    parts: list[list[Row]] = []
+    parts: list[Iterator[Row]] = []
     for function, arguments in steps:
         _check_kind(function, subject)
         seeded = _with_object_seed(arguments, object_id)
@@ -120,19 +120,39 @@ def _with_object_seed(arguments: Mapping[str, Any], object_id: str) -> dict[str,
     return {**arguments, "seed": int(digest([arguments["seed"], object_id])[:12], 16)}
 
 
-def _checked_rows(rows: Iterable[Row], columns: tuple[Column, ...]) -> list[Row]:
-    return [{column.name: column.checked(row[column.name]) for column in columns} for row in rows]
+def _checked_rows(rows: Iterable[Row], columns: tuple[Column, ...]) -> Iterator[Row]:
+    for row in rows:
+        yield {column.name: column.checked(row[column.name]) for column in columns}
 
 
-def _joined(parts: list[list[Row]]) -> list[Row]:
-    counts = {len(part) for part in parts} - {1}
-    if len(counts) > 1:
-        raise RefusedObject("stage-rows", f"stages gave {sorted(counts)} rows for one object; expected 1 or the same n")
-    total = counts.pop() if counts else 1
-    return [_merged(part[number if len(part) > 1 else 0] for part in parts) for number in range(total)]
+def _joined(parts: list[Iterator[Row]]) -> Iterator[Row]:
+    """Rows of all parts side by side; a part of one row gives it to every row."""
+    if not parts:
+        yield {}
+        return
+    firsts = [next(part, None) for part in parts]
+    seconds = [next(part, None) for part in parts]
+    many = [place for place, row in enumerate(seconds) if row is not None]
+    if None in firsts:
+        if many:
+            raise _uneven("0")
+        return
+    kept = cast(list[Row], firsts)
+    yield _merged(kept)
+    rows, count = seconds, 1
+    while many and any(rows[place] is not None for place in many):
+        if any(rows[place] is None for place in many):
+            raise _uneven(f"{count:,}")
+        count += 1
+        yield _merged([cast(Row, rows[place]) if place in many else kept[place] for place in range(len(parts))])
+        rows = [next(parts[place], None) if place in many else None for place in range(len(parts))]
 
 
-def _merged(rows: Iterator[Row]) -> Row:
+def _uneven(count: str) -> RefusedObject:
+    return RefusedObject("stage-rows", f"one stage gave {count} rows for one object, another more; expected 1 or the same n")
+
+
+def _merged(rows: Iterable[Row]) -> Row:
     merged: Row = {}
     for row in rows:
         merged.update(row)

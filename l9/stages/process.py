@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -11,8 +11,12 @@ from l9.config import Use, build_arguments
 from l9.errors import L9Error, RefusedObject, UsageError
 from l9.geometry.mesh import Mesh
 from l9.readers.process import read_object
-from l9.sandbox.contract import Answer, machine_fault
+from l9.sandbox.contract import Stream, machine_fault
 from l9.stages.contract import columns_of, run_stages, stage_info
+from l9.store.cells import cell_bytes
+from l9.store.columns import Cell, Row
+
+PART_BYTES = 16 << 20  # of the rows that are sent together
 
 
 def process_object(
@@ -23,22 +27,45 @@ def process_object(
     up: str,
     parameters: dict[str, Any],
     stages: list[dict[str, Any]],
-) -> Answer:
-    """Rows of one object.
+) -> Stream:
+    """Rows of one object, sent while they are made.
 
     stages   [{"target": "module:function", "arguments": {...}}, ...] with every argument spelled out
     returns  value {"rows": n, "columns": names, "notes": lines}; buffers row by row, each in the order of the columns. A cell that
-             several rows share crosses the pipe once.
-    raises   RefusedObject with the reader's or stage's own reason, or `stage-failed` naming the stage that raised something else;
-             ShapeError where a stage breaks its own column; what tells of the machine (`machine_fault`) as it is
+             the rows of one part share crosses the pipe once.
+    raises   at once or while the parts are made: RefusedObject with the reader's or stage's own reason, or `stage-failed` naming the
+             stage that raised something else; ShapeError where a stage breaks its own column; what tells of the machine
+             (`machine_fault`) as it is
     """
     uses = [Use(stage["target"], **stage["arguments"]) for stage in stages]
     steps = [(use.resolve(), build_arguments(use)) for use in uses]
     subject = read_object(files, found, reader=reader, up=up, parameters=parameters)
-    rows = run_stages(subject, [(_named(function), arguments) for function, arguments in steps], object_id=str(found["id"]))
     names = [column.name for column in columns_of(steps)]
-    notes = list(getattr(subject, "notes", ()))
-    return Answer({"rows": len(rows), "columns": list(names), "notes": notes}, [row[name] for row in rows for name in names])
+    rows = run_stages(subject, [(_named(function), arguments) for function, arguments in steps], object_id=str(found["id"]))
+    parts = _Parts(rows, names)
+    return Stream(iter(parts), lambda: {"rows": parts.rows, "columns": list(names), "notes": list(getattr(subject, "notes", ()))})
+
+
+class _Parts:
+    """The cells of rows, so many rows at a time that they are worth a message; counts the rows."""
+
+    def __init__(self, rows: Iterator[Row], names: list[str]) -> None:
+        self.rows = 0
+        self._source, self._names = rows, names
+
+    def __iter__(self) -> Iterator[list[Cell]]:
+        waiting: list[Cell] = []
+        size = 0
+        for row in self._source:
+            self.rows += 1
+            cells = [row[name] for name in self._names]
+            waiting += cells
+            size += sum(cell_bytes(cell) for cell in cells)
+            if size >= PART_BYTES:
+                yield waiting
+                waiting, size = [], 0
+        if waiting:
+            yield waiting
 
 
 def rehearse(files: Sequence[BinaryIO], *, stages: list[dict[str, Any]]) -> None:
@@ -48,7 +75,8 @@ def rehearse(files: Sequence[BinaryIO], *, stages: list[dict[str, Any]]) -> None
     corners = np.array([[0.5, 0.5, 0.5], [0.5, -0.5, -0.5], [-0.5, 0.5, -0.5], [-0.5, -0.5, 0.5]])
     probe = Mesh(corners, np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]]))
     with contextlib.suppress(RefusedObject):  # from the first stage that takes no mesh on, the others have to do without
-        run_stages(probe, [(use.resolve(), build_arguments(use)) for use in uses], object_id="")
+        for _ in run_stages(probe, [(use.resolve(), build_arguments(use)) for use in uses], object_id=""):
+            pass
 
 
 def _named(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,18 +84,28 @@ def _named(function: Callable[..., Any]) -> Callable[..., Any]:
     info = stage_info(function)
 
     @functools.wraps(function)
-    def run(subject: Any, **arguments: Any) -> Any:
-        try:
-            result = function(subject, **arguments)
-            return result if info is None or info.columns is None else list(result)  # a generator raises here, not later
-        except (L9Error, MemoryError):
-            raise
-        except ImportError as error:  # the machine's fault, not the object's: it must not empty a dataset into quarantine
-            raise UsageError(f"stage {function.__name__} cannot run here: {error}") from error
-        except Exception as error:  # a stage that stumbles over one object must not end the work
-            if machine_fault(error):
-                raise
-            words = " ".join(f"{type(error).__name__}: {error}".split())
-            raise RefusedObject("stage-failed", f"{function.__name__}: {words}"[:300]) from error
+    def change(subject: Any, **arguments: Any) -> Any:
+        with _blamed(function.__name__):
+            return function(subject, **arguments)
 
-    return run
+    @functools.wraps(function)
+    def rows(subject: Any, **arguments: Any) -> Iterator[Row]:
+        with _blamed(function.__name__):
+            yield from function(subject, **arguments)
+
+    return change if info is None or info.columns is None else rows
+
+
+@contextlib.contextmanager
+def _blamed(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (L9Error, MemoryError):
+        raise
+    except ImportError as error:  # the machine's fault, not the object's: it must not empty a dataset into quarantine
+        raise UsageError(f"stage {name} cannot run here: {error}") from error
+    except Exception as error:  # a stage that stumbles over one object must not end the work
+        if machine_fault(error):
+            raise
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RefusedObject("stage-failed", f"{name}: {words}"[:300]) from error

@@ -29,7 +29,7 @@ BATCH_BYTES: dict[str, int] = {
     "none": 16 << 20,  # rows gathered before a record batch is written; reading maps single rows whatever the batch
     "lz4": 1 << 20,  # a compressed batch is unpacked whole to read one row, so it is small
 }
-MAX_OBJECT_BYTES = 2 << 30  # rows of one object wait in memory until all are there, so that it is stored whole or not at all
+MAX_OBJECT_BYTES = 2 << 30  # rows of one object wait until all are there, so that it is stored whole or not at all
 
 
 class _RowFile:
@@ -116,30 +116,37 @@ class ShardWriter:
     def add(self, object_id: str, rows: Iterable[Row], notes: str = "") -> int:
         """Store all rows of one object, or none of them; returns how many.
 
+        rows    a sequence is gone through twice, to look and to write, so that one which reads its rows from a file is never held whole
         notes   what its reader had to leave out, in one line
         raises  RefusedObject from the iterator itself, or `row-too-large`, `object-too-large`, `no-rows`; ShapeError where a cell is
                 not what its column says; StoreError for an id that is already here
         """
         self._once(object_id)
-        whole: list[Row] = []
-        total = 0
-        for row in rows:
-            checked, size = self._checked(row)
-            total += size
-            if total > MAX_OBJECT_BYTES:
-                raise RefusedObject("object-too-large", f"its rows pass {MAX_OBJECT_BYTES:,} bytes")
-            whole.append(checked)
+        whole = rows if isinstance(rows, Sequence) else list(rows)
         if not whole:
             raise RefusedObject("no-rows", "its stages yielded no row")
+        self._look(whole)
         self._seen.add(object_id)
+        items: dict[str, list[int]] = {name: [] for name in self._items}
         for number, row in enumerate(whole):
-            self._file.write(object_id, number, row)
+            checked, _ = self._checked(row)
+            self._file.write(object_id, number, checked)
+            for name, counts in items.items():
+                counts.append(len(checked[name]))
+        for name, counts in items.items():
+            self._items[name].append(counts)
         self._objects.append((object_id, len(whole)))
         if notes:
             self._notes[object_id] = notes
-        for name, counts in self._items.items():
-            counts.append([len(row[name]) for row in whole])
         return len(whole)
+
+    def _look(self, rows: Sequence[Row]) -> None:
+        """Refuse what cannot be stored before a byte of it is."""
+        total = 0
+        for row in rows:
+            total += self._checked(row)[1]
+            if total > MAX_OBJECT_BYTES:
+                raise RefusedObject("object-too-large", f"its rows pass {MAX_OBJECT_BYTES:,} bytes")
 
     def refuse(self, object_id: str, path: str, reason: str, detail: str = "") -> None:
         """Note that an object cannot be used, and why."""

@@ -15,6 +15,7 @@ import atheris
 with atheris.instrument_imports(include=["l9.readers"]):
     from fuzz_targets import TARGETS
 
+    import l9.readers.coloured
     import l9.readers.folder
     import l9.readers.modelnet_h5
     import l9.readers.modelnet_resampled

@@ -25,6 +25,7 @@ from mesh_bytes import (
     ply_header,
     text_stl,
 )
+from PIL import Image
 
 
 def obj():
@@ -33,6 +34,16 @@ def obj():
         b"\xef\xbb\xbfmtllib a.mtl\r\no box\r\n" + OBJ.replace(b"\n", b"\r\n"),
         V_LINES + b"vt 0 0\nvn 0 0 1\nf 1/1/1 2/1/1 3//1 4/1\nf -4 -3 \\\n-2 # relative\ng a\nusemtl x\ns off\nl 1 2\n",
         b"v 1e-6 nan 1e999 1.0\n" * 3 + b"f 1 2 3\nmtllib ../../x.mtl\n",
+    ]
+
+
+def coloured():
+    surface = V_LINES + b"mtllib a.mtl\nvt 0 0\nvt 1 0.5\nusemtl wood\nf 1/1 2/2 3/-1\nusemtl red\nf 1 2 4\n"
+    picture = io.BytesIO()
+    Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).save(picture, "PNG")
+    return [
+        surface + b"\0newmtl wood\nKd 0.5 1 0\nmap_Kd a.png\nnewmtl red\nKd 1 0 0\n\0" + picture.getvalue(),
+        surface + b"\0newmtl wood\nmap_Kd -s 1 1 1 ../a.png\n\0GIF89a",
     ]
 
 

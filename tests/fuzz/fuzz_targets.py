@@ -86,6 +86,19 @@ def catalog(data: bytes) -> None:
     sweethome(archive({CATALOG: data, "a.obj": OBJ}, zipfile.ZIP_STORED))
 
 
+def coloured(data: bytes) -> None:
+    """An object, its material file and its picture, parted by zero bytes, in a sound archive."""
+    from l9.readers.coloured import read_model
+
+    model, material, picture = [*data.split(b"\0", 2), b"", b""][:3]
+    packed = archive({"a.obj": model, "a.mtl": material, "a.png": picture}, zipfile.ZIP_STORED)
+    read = read_model([io.BytesIO(packed)], Found("a", ("a.sh3f",), member="a.obj", facts={"size": [1.0, 2.0, 3.0]}), "+Y")
+    check(read)
+    assert read.uv.shape == (len(read.faces), 3, 2) and np.isfinite(read.uv).all()
+    assert len(read.material_of) == len(read.faces) and read.material_of.max() < len(read.materials)
+    assert all(line.isprintable() and len(line) <= 1300 for line in read.notes)
+
+
 def properties(data: bytes) -> None:
     from l9.readers.properties import parse_properties
 
@@ -122,6 +135,7 @@ TARGETS: dict[str, Target] = {
     "glb": mesh(".glb", seeds.gltf),
     "sweethome": Target(seeds.archives, function=sweethome),
     "catalog": Target(seeds.catalogs, function=catalog),
+    "coloured": Target(seeds.coloured, function=coloured),
     "properties": Target(seeds.properties, function=properties),
     "mtl": Target(seeds.materials, function=materials),
     "lists": Target(seeds.lists, function=lists),
