@@ -23,7 +23,7 @@ from l9.geometry.camera import Pinhole, check_size
 from l9.geometry.workers import Workers
 
 BAND = 3  # voxels the band reaches on each side: 3D-EPN's and KinectFusion's usual; less breaks on noise, more closes thin things
-PARTS = 8  # of a frame's blocks for each thread: they differ in work
+PARTS = 2  # of a frame's blocks for each thread: they differ in work, and each costs a call
 Weighting = Literal["one", "inverse square"]
 
 
@@ -51,7 +51,7 @@ class Fusion:
     carve       a frame that sees a voxel free counts with +truncation in its mean, as in KinectFusion: things that moved on go away,
                 but edges grow rounder; and voxels are counted free only from the frame on that first saw a surface in their block
     weighting   of a frame: 1, or 1/z^2 (metres), about the inverse variance of a structured-light sensor
-    threads     that share out the blocks of a frame; the result is the same, bit by bit
+    threads     that share out the blocks of a frame; the result is the same, bit by bit; a second one gains little
     raises      UsageError
     """
 
@@ -66,7 +66,8 @@ class Fusion:
         if weighting not in ("one", "inverse square"):
             raise UsageError(f"weighting is '{weighting}'; expected one or inverse square")
         self.voxel_size, self.truncation, self.carve, self.weighting = voxel_size, truncation, carve, weighting
-        self.threads, self.kept = Workers(threads).threads, Blocks()
+        self.threads, self.kept = threads, Blocks()
+        self._workers = Workers(threads)  # kept from frame to frame: to start threads takes as long as a part of a frame
 
     def add(self, depth: Float32[ndarray, "h w"], camera: Pinhole, pose: Float[ndarray, "4 4"]) -> None:
         """Fuse one frame. The nearest pixel counts; one that is off from both neighbours of its row or column by a band does not.
@@ -86,11 +87,10 @@ class Fusion:
         if len(found) == 0:
             return
         numbers = self.kept.entered(np.ascontiguousarray(found[:, :3]))
-        with Workers(self.threads) as workers:
-            touched = self._observe(view.arrays(), found, numbers, workers)
-            if touched.any():
-                self.kept.refine(numbers[touched])
-                self._observe(view.arrays(), found[touched], numbers[touched], workers)
+        touched = self._observe(view.arrays(), found, numbers)
+        if touched.any():
+            self.kept.refine(numbers[touched])
+            self._observe(view.arrays(), found[touched], numbers[touched])
 
     def blocks(self) -> Iterator[FusedGrid]:
         """The blocks of 16^3 voxels that a surface's band passes, in the order in which they were first seen."""
@@ -119,7 +119,7 @@ class Fusion:
         (a, b, c), (x, y, z) = places.min(axis=0).tolist(), (places.max(axis=0) + SIDE).tolist()
         return (a, b, c), (x, y, z)
 
-    def _observe(self, view: Parts, found: Int32[ndarray, "n 4"], numbers: Int32[ndarray, "n"], workers: Workers) -> Bool[ndarray, "n"]:
+    def _observe(self, view: Parts, found: Int32[ndarray, "n 4"], numbers: Int32[ndarray, "n"]) -> Bool[ndarray, "n"]:
         """Which of the blocks without numbers have voxels in the band; into all others the frame was added."""
         from l9.geometry._fusion_kernels import ANYWHERE, observe
 
@@ -130,6 +130,6 @@ class Fusion:
         def work(part: slice) -> None:
             observe(found[part, :3], found[part, 3], numbers[part], voxels, self.voxel_size, view, limits, touched[part])
 
-        ends = np.linspace(0, len(found), PARTS * workers.threads + 1 if workers.threads > 1 else 2).astype(int)
-        workers.map(work, [slice(start, end) for start, end in pairwise(ends)])
+        ends = np.linspace(0, len(found), PARTS * self.threads + 1 if self.threads > 1 else 2).astype(int)
+        self._workers.map(work, [slice(start, end) for start, end in pairwise(ends)])
         return touched
