@@ -71,7 +71,7 @@ class Recording:
 
         raises  RefusedObject `truncated`, `broken-picture`, `broken-depth`, `wrong-size`, or `no-poses` where no frame has one
         """
-        end = os.fstat(self.stream.fileno()).st_size
+        end = self.stream.seek(0, os.SEEK_END)
         place, kept = self.header.start, 0
         for number in range(self.header.frames):
             self.stream.seek(place)  # whoever else reads this recording meanwhile has left the stream elsewhere
@@ -94,7 +94,8 @@ def read_sens(stream: BinaryIO, notes: list[str]) -> Recording:
 
 
 def _header(stream: BinaryIO) -> Header:
-    size = os.fstat(stream.fileno()).st_size
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
     version, length = struct.unpack("<IQ", _bytes(stream, 12, "its header"))
     if version != VERSION:
         raise RefusedObject("not-sens", f"begins with version {version}; expected {VERSION}")

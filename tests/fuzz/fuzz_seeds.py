@@ -26,6 +26,8 @@ from mesh_bytes import (
     text_stl,
 )
 from PIL import Image
+from scannet_tree import GROUPS, OLD_TABLE, SEGMENTS, TABLE
+from sens_bytes import HEIGHT, WIDTH, frame, header, plain_colour, sens
 
 
 def obj():
@@ -45,6 +47,16 @@ def coloured():
         surface + b"\0newmtl wood\nKd 0.5 1 0\nmap_Kd a.png\nnewmtl red\nKd 1 0 0\n\0" + picture.getvalue(),
         surface + b"\0newmtl wood\nmap_Kd -s 1 1 1 ../a.png\n\0GIF89a",
     ]
+
+
+def sens_files():
+    depth = np.full((HEIGHT, WIDTH), 2000, np.uint16)
+    return [sens(2), header(1, codecs=(2, 0)) + frame(np.eye(4), plain_colour(), depth, compress=bytes)]
+
+
+def labels():
+    files = [json.dumps({"segIndices": SEGMENTS}), json.dumps({"segGroups": GROUPS})]
+    return ["\0".join([*files, table]).encode() for table in (TABLE, OLD_TABLE)]
 
 
 def off():

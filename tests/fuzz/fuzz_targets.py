@@ -99,6 +99,25 @@ def coloured(data: bytes) -> None:
     assert all(line.isprintable() and len(line) <= 1300 for line in read.notes)
 
 
+def sens(data: bytes) -> None:
+    from l9.readers.sens import read_sens
+
+    for frame in read_sens(io.BytesIO(data), []).frames():
+        assert frame.colour.shape == (frame.colour_camera.height, frame.colour_camera.width, 3) and frame.colour.dtype == np.uint8
+        assert frame.depth.shape == (frame.depth_camera.height, frame.depth_camera.width) and frame.depth.dtype == np.float32
+        assert np.isfinite(frame.pose).all() and np.isfinite(frame.colour_pose).all()
+
+
+def vertex_labels(data: bytes) -> None:
+    """Segments, groups and the table, parted by zero bytes, of a mesh of six vertices."""
+    from l9.readers.scannet_labels import read_table, vertex_labels
+
+    segments, groups, table = map(io.BytesIO, [*data.split(b"\0", 2), b"", b""][:3])
+    found = vertex_labels(segments, groups, read_table(table), 6)
+    assert found.labels.shape == found.instances.shape == (6,) and found.labels.min() >= 0 and found.instances.min() >= 0
+    assert len(found.notes) <= 2 and all(len(line) < 400 for line in found.notes)
+
+
 def properties(data: bytes) -> None:
     from l9.readers.properties import parse_properties
 
@@ -136,6 +155,8 @@ TARGETS: dict[str, Target] = {
     "sweethome": Target(seeds.archives, function=sweethome),
     "catalog": Target(seeds.catalogs, function=catalog),
     "coloured": Target(seeds.coloured, function=coloured),
+    "sens": Target(seeds.sens_files, function=sens),
+    "labels": Target(seeds.labels, function=vertex_labels),
     "properties": Target(seeds.properties, function=properties),
     "mtl": Target(seeds.materials, function=materials),
     "lists": Target(seeds.lists, function=lists),
