@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from l9.geometry.camera import Pinhole
 from l9.geometry.cloud import PointCloud
 from l9.geometry.mesh import Mesh
 from l9.geometry.sample import sample_surface
-from l9.geometry.scan import Scan, Surface
+from l9.geometry.scan import Frame, Scan, Surface
 from l9.geometry.solids import SOLIDS
 from l9.stages import (
     box_size,
     coarse_occupancy,
+    fused_blocks,
     labelled_points,
     normalise,
     occupancy,
@@ -37,6 +39,7 @@ STEPS = {
     "box_size": [(box_size, {})],
     "coarse_occupancy": [(coarse_occupancy, {"seed": 0})],
     "scene_blocks": [(scene_blocks, {"voxel": 0.125, "truncate": 2, "side": 24})],
+    "fused_blocks": [(fused_blocks, {"voxel": 0.125, "truncate": 2, "side": 32})],
     "labelled_points": [(labelled_points, {"count": 256, "seed": 0, "normals": True})],
 }
 
@@ -54,10 +57,22 @@ def _cloud(mesh):
     return PointCloud(points.astype(np.float64), normals.astype(np.float64), (points > 0) @ np.array([1, 2, 4]))
 
 
+def _frames(colour, depth):
+    """A ball of half a metre, 2 m ahead of a camera that looks along +z, in the middle of one block."""
+    camera = Pinhole.of_field(96, 96, 40.0)
+    rays = camera.directions()
+    squares, along = (rays**2).sum(axis=-1), 2 * rays[..., 2]
+    root = along**2 - squares * (4 - 0.25)
+    picture = np.where(root > 0, (along - np.sqrt(np.maximum(root, 0))) / squares, 0).astype(np.float32)
+    pose = np.eye(4)
+    pose[:3, 3] = 2, 2, 0.3
+    yield Frame(0, None, picture, camera, camera, pose, pose)
+
+
 def _scan(mesh):
-    """The mesh within one block, labelled by height and by side."""
+    """The mesh within one block, labelled by height and by side; its frames see a ball's front."""
     vertices = mesh.vertices + 1.5
-    return Scan(surface=Surface(vertices, mesh.faces, labels=1 + (vertices[:, 1] > 1.5), instances=1 + (vertices[:, 0] > 1.5)))
+    return Scan(_frames, Surface(vertices, mesh.faces, labels=1 + (vertices[:, 1] > 1.5), instances=1 + (vertices[:, 0] > 1.5)))
 
 
 def measured():
@@ -65,7 +80,7 @@ def measured():
     made = SOLIDS["chair"](np.random.default_rng(0))
     mesh, found = Mesh(made.vertices, made.faces), {}
     for name, steps in STEPS.items():
-        subject = {"labelled_points": _cloud, "scene_blocks": _scan}.get(name, lambda mesh: mesh)(mesh)
+        subject = {"labelled_points": _cloud, "scene_blocks": _scan, "fused_blocks": _scan}.get(name, lambda mesh: mesh)(mesh)
         (row,) = run_stages(subject, steps, object_id="chair/0000")
         columns = {
             column.name: {"dtype": column.dtype, "shape": list(column.shape), "statistics": _statistics(row[column.name])}

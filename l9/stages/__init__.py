@@ -2,6 +2,7 @@
 
 from l9.stages.box_size import box_size
 from l9.stages.coarse_occupancy import coarse_occupancy
+from l9.stages.fused_blocks import fused_blocks
 from l9.stages.labelled_points import labelled_points
 from l9.stages.normalise import normalise
 from l9.stages.occupancy import occupancy
@@ -13,6 +14,7 @@ from l9.stages.views import views
 __all__ = [
     "box_size",
     "coarse_occupancy",
+    "fused_blocks",
     "labelled_points",
     "normalise",
     "occupancy",

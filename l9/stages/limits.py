@@ -11,6 +11,12 @@ def check_number(stage: str, argument: str, value: int, *, most: int, least: int
         raise UsageError(f"stage {stage}: {argument} is {value!r}; expected an integer from {least} to {most:,}")
 
 
+def check_size(stage: str, argument: str, value: int | float, *, least: int | float, most: int | float, unit: str) -> None:
+    """UsageError naming the stage and the argument unless `value` is a number from `least` to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise UsageError(f"stage {stage}: {argument} is {value!r}; expected {unit} from {least:g} to {most:g}")
+
+
 def check_word(stage: str, argument: str, value: str, words: tuple[str, ...]) -> None:
     """UsageError naming the stage and the argument unless `value` is one of `words`."""
     if value not in words:

@@ -7,25 +7,23 @@ import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray
 
-from l9.errors import RefusedObject, UsageError
+from l9.errors import RefusedObject
 from l9.geometry.scan import Scan, Surface
 from l9.geometry.scene_band import BandBlock, scene_band
 from l9.stages.contract import yields
-from l9.stages.limits import check_number, check_word
+from l9.stages.limits import check_number, check_size, check_word
 from l9.store.columns import Column, Row
 
 SurfaceSign = Literal["normals", "none"]
 MAX_SIDE = 128  # voxels of a block along one axis: 10 MiB a row
-FINEST = 0.001  # metres of a voxel
+FINEST, COARSEST = 0.001, 10.0  # metres of a voxel
 
 
 def _columns(voxel: float = 0.05, truncate: int | float = 3, side: int = 64, sign: SurfaceSign = "normals") -> tuple[Column, ...]:
     check_number("scene_blocks", "side", side, least=8, most=MAX_SIDE)
     check_word("scene_blocks", "sign", sign, get_args(SurfaceSign))
-    if isinstance(voxel, bool) or not isinstance(voxel, int | float) or not FINEST <= voxel <= 10:
-        raise UsageError(f"stage scene_blocks: voxel is {voxel!r}; expected metres from {FINEST} to 10")
-    if isinstance(truncate, bool) or not isinstance(truncate, int | float) or not 1 <= truncate <= side:
-        raise UsageError(f"stage scene_blocks: truncate is {truncate!r}; expected 1 to {side} voxels")
+    check_size("scene_blocks", "voxel", voxel, least=FINEST, most=COARSEST, unit="metres")
+    check_size("scene_blocks", "truncate", truncate, least=1, most=side, unit="voxels")
     shape = (side, side, side)
     return (
         Column("tsdf", "float16", shape, unit="metre", axes="x y z"),
