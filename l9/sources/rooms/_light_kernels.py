@@ -1,4 +1,4 @@
-"""The hot loops over pixels of rooms, compiled by Numba: pictures on faces, and rays to lamps; in numpy each step would be an array of all of them."""
+"""The hot loops over pixels of rooms, compiled by Numba: pictures on faces, and rays to lamps; no arrays of every step in between."""
 
 import numpy as np
 from numba import njit
