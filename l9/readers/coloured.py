@@ -29,8 +29,8 @@ from l9.readers.obj_surface import ObjSurface, obj_surface
 from l9.readers.sweethome import MEMBER_BYTES, member_bytes, model_member, opened, upright
 
 LIBRARIES = 8  # material files of one model that are read; models have one
-PICTURES = 64  # pictures of one model that are decoded, 50 MB of pixels; the most that a model has is 14
-PICTURE_BYTES = 32 << 20  # of one packed picture; the largest has 3 MB
+PICTURES = 64  # pictures of one model that are decoded, 50 MB of pixels; the most that a model names is 17
+PICTURE_BYTES = 32 << 20  # of one packed picture; the largest has 0.2 MB
 BLACK = 0.02  # a picture under a colour darker than this would not be seen: some exporters write Kd 0 0 0 beside it
 
 

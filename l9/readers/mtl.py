@@ -16,7 +16,7 @@ from PIL import Image
 from l9.errors import RefusedObject
 from l9.readers.lines import plain_text
 
-MATERIALS = 4096  # of one file; the largest read here has 66
+MATERIALS = 4096  # of one file; the largest read here has 29
 PICTURE_SIDE = 4096  # pixels of a picture's longer side before it is decoded
 KEPT_SIDE = 512  # pixels of the longer side that are kept: 2 mm on a piece of furniture 1 m long
 FORMATS = ("PNG", "JPEG", "GIF", "BMP")  # of all that Pillow opens; furniture comes with the first two

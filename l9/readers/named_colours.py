@@ -1,4 +1,4 @@
-"""Colours of materials that a model names and no file describes: 89 models of Sweet Home 3D's own jar have names alone.
+"""Colours of materials that a model names and no file describes: 88 models of Sweet Home 3D's own jar have names alone.
 
 The names are those of an old exporter (`flblonde`, `dkdkgrey`); the colours are what the words say, chosen by eye.
 """

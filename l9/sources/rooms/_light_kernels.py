@@ -1,4 +1,4 @@
-"""The hot loops over pixels of rooms, compiled by Numba: pictures on faces, and rays to lamps; numpy takes three times as long."""
+"""The hot loops over pixels of rooms, compiled by Numba: pictures on faces, and rays to lamps; no arrays of every step in between."""
 
 import numpy as np
 from numba import njit

@@ -23,7 +23,7 @@ SENSOR = b"l9 rooms"
 JPEG, ZLIB = 2, 1  # codecs of colour and depth
 DEPTH_SHIFT = 1000.0  # units of depth in a metre
 QUALITY = 90  # of the JPEGs
-LEVEL = 4  # of zlib: 6 takes twice the time for 3 % less
+LEVEL = 3  # of zlib: noise packs as badly at 6, which takes half as long again
 
 
 def write_header(stream: BinaryIO, camera: Pinhole, frames: int) -> None:
@@ -38,9 +38,9 @@ def write_frame(stream: BinaryIO, frame: Frame) -> None:
     """One frame that has both pictures."""
     if frame.colour is None or frame.depth is None:
         raise ValueError(f"frame {frame.number} lacks colour or depth")
-    colour, depth = io.BytesIO(), frame.depth * DEPTH_SHIFT
+    colour, depth = io.BytesIO(), np.rint(frame.depth * DEPTH_SHIFT)
     Image.fromarray(frame.colour).save(colour, "JPEG", quality=QUALITY)
-    units = np.where(depth < 1 << 16, np.rint(depth), 0).astype("<u2")
+    units = np.where(depth < 1 << 16, depth, 0).astype("<u2")
     packed = zlib.compress(units.tobytes(), LEVEL)
     microseconds = round(frame.seconds * 1e6)
     stream.write(_matrix(frame.pose) + struct.pack("<4Q", microseconds, microseconds, colour.tell(), len(packed)))

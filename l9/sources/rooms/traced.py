@@ -101,7 +101,7 @@ def _normals(corners: Float[ndarray, "f 3 3"]) -> Float32[ndarray, "f 3"]:
 
 
 def turned(vectors: Float32[ndarray, "n 3"], rotation: Float[ndarray, "3 3"]) -> Float32[ndarray, "n 3"]:
-    """Vectors through a rotation; a product of matrices so narrow would take four times as long."""
+    """Vectors through a rotation; a product of matrices so narrow takes many times as long."""
     return turned_by(vectors, rotation.astype(np.float32))
 
 
