@@ -254,10 +254,10 @@ def test_a_full_floor_has_no_path():
 
 
 def test_boxes_know_what_overlaps():
-    one = Box(0, 0, 1, 1, 0, 1)
-    assert not overlap(one, Box(1, 0, 1, 1, 0, 1)) and not overlap(one, Box(0, 0, 1, 1, 1, 2))
-    assert overlap(one, Box(1 - GAP, 0, 1, 1, 0, 1))
-    diamond = Box(1.1, 1.1, 1, 1, 0, 1, math.pi / 4)  # its bounding box reaches into the other, it does not
+    one = Box(0.0, 0.0, 1.0, 1.0, 0.0, 1.0)
+    assert not overlap(one, Box(1.0, 0.0, 1.0, 1.0, 0.0, 1.0)) and not overlap(one, Box(0.0, 0.0, 1.0, 1.0, 1.0, 2.0))
+    assert overlap(one, Box(1 - GAP, 0.0, 1.0, 1.0, 0.0, 1.0))
+    diamond = Box(1.1, 1.1, 1.0, 1.0, 0.0, 1.0, math.pi / 4)  # its bounding box reaches into the other, it does not
     assert not overlap(one, diamond) and overlap(one, dataclasses.replace(diamond, x=0.8, y=0.8))
     assert np.allclose(distances(np.array([[2.0, 0.0], [0.1, 0.2], [1.5, 1.5]]), one), [1.5, 0, math.sqrt(2)])
     eye, beyond = np.array([-2.0, 0.0, 0.5]), np.array([[2.0, 0.0, 0.5], [2.0, 5.0, 0.5], [-1.0, 0.0, 0.5]])
@@ -268,8 +268,8 @@ def test_rays_find_the_highest_surface():
     table = made.counter((1.2, 0.6, 0.9), np.random.default_rng(1))
     assert np.allclose(heights_below(table, np.array([[0.0, 0.0], [0.55, 0.25]])), 0.9)
     assert heights_below(table, np.array([[0.7, 0.0]]))[0] == -np.inf
-    assert resting_height(table, Box(0, 0, 0.2, 0.2, 0, 0.1, 0.3)) == pytest.approx(0.9)
-    assert resting_height(table, Box(0.6, 0, 0.2, 0.2, 0, 0.1)) is None  # half of it has nothing below
+    assert resting_height(table, Box(0.0, 0.0, 0.2, 0.2, 0.0, 0.1, 0.3)) == pytest.approx(0.9)
+    assert resting_height(table, Box(0.6, 0.0, 0.2, 0.2, 0.0, 0.1)) is None  # half of it has nothing below
 
 
 @given(st.integers(0, 10**6))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from numpy.random import Generator
 from scipy.ndimage import gaussian_filter1d, label
@@ -55,7 +55,7 @@ def floor_path(plan: Plan, boxes: Sequence[Box], frames: int, random: Generator)
     return _evenly(rough, frames)
 
 
-def _stops(cells: Float[ndarray, "n 2"], random: Generator) -> list[tuple[int, int]]:
+def _stops(cells: Int[ndarray, "n 2"], random: Generator) -> list[tuple[int, int]]:
     """Cells far from each other, in the order of a walk."""
     chosen = [int(random.integers(len(cells)))]
     nearest = np.full(len(cells), np.inf)

@@ -58,7 +58,9 @@ RULES = (  # the first one that holds counts
     Rule("computer", "computer", words=("laptop", "imac", "ibook")),
     Rule("small thing", "computer", words=("printer",)),
     Rule("desk", "desk"),
-    Rule("door", "door", without=("garage", "frame", "elevator", "shower", "round"), width=(0.7, 1.1), depth=(0, 0.3), height=(1.9, 2.15)),
+    Rule(
+        "door", "door", without=("garage", "frame", "elevator", "shower", "round"), width=(0.7, 1.1), depth=(0.0, 0.3), height=(1.9, 2.15)
+    ),
     Rule("lower cabinet", "dresser", words=("drawers cabinet",), height=(0.8, 0.95)),
     Rule("dresser", "dresser", without=("freezer", "dressing")),
     Rule("small thing", "fan", without=("ceiling",)),
@@ -73,7 +75,7 @@ RULES = (  # the first one that holds counts
     Rule("piano", "piano", depth=(0.3, 0.7)),
     Rule("small plant", "plant", without=("tree", "hedge", "box"), width=(0.1, 0.5), depth=(0.1, 0.5), height=(0.1, 0.6)),
     Rule("large plant", "plant", without=("hedge", "bush", "snow"), width=(0.2, 1.3), depth=(0.2, 1.3), height=(0.55, 2.1)),
-    Rule("radiator", "radiator", words=("radiator",), depth=(0, 0.3), height=(0.4, 1.2)),
+    Rule("radiator", "radiator", words=("radiator",), depth=(0.0, 0.3), height=(0.4, 1.2)),
     Rule("refrigerator", "refrigerator"),
     Rule("bookshelf", "shelf", width=(0.4, 2.6), height=(0.7, 2.3)),
     Rule("shower", "shower", words=("stall", "shower"), width=(0.7, 1.2), height=(1.9, 2.3)),
@@ -92,7 +94,7 @@ RULES = (  # the first one that holds counts
     Rule("cabinet", "tv_stand"),
     Rule("wardrobe", "wardrobe", height=(1.5, 2.4)),
     Rule("washer", "washer", height=(0.7, 1.0)),
-    Rule("window", "window", without=("round", "arched", "triangle"), width=(0.5, 1.9), depth=(0, 0.4), height=(0.9, 2.2)),
+    Rule("window", "window", without=("round", "arched", "triangle"), width=(0.5, 1.9), depth=(0.0, 0.4), height=(0.9, 2.2)),
     *(Rule("small thing", kind, height=(0.02, 0.55)) for kind in ("audio", "bottle", "cup", "plate_bowl", "vase")),
 )
 

@@ -19,7 +19,7 @@ def slab(x: Edges, y: Edges, solid: Bool[ndarray, "a b"], span: tuple[float, flo
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     (low, high), quads = span, []
-    for i, j in np.argwhere(solid):
+    for i, j in np.argwhere(solid).tolist():
         x0, x1, y0, y1 = x[i], x[i + 1], y[j], y[j + 1]
         quads.append([(x0, y0, high), (x1, y0, high), (x1, y1, high), (x0, y1, high)])
         quads.append([(x0, y1, low), (x1, y1, low), (x1, y0, low), (x0, y0, low)])
