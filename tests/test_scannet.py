@@ -168,6 +168,7 @@ def test_files_of_other_meshes_are_refused():
         {"table": ""},
         {"table": "raw_category\tnyu40id\nwall\t999\n"},
         {"table": "raw_category\tnyu40id\nwall\t-1\n"},
+        {"table": "raw_category\tnyu40id\nwall\t\u0661\n"},
         {"table": "category\tnyu40id\nwall\n"},
     ],
 )

@@ -119,12 +119,14 @@ def test_what_follows_the_frames_is_left_alone(recorded):
         ({"codecs": (-1, 70000)}, "unknown-codec"),
         ({"scale": 0.0}, "bad-header"),
         ({"scale": float("nan")}, "bad-header"),
+        ({"scale": 1e-42}, "bad-header"),
         ({"sizes": (0, 24, 16, 12)}, "bad-header"),
         ({"sizes": (32, 24, 2**31, 2**31)}, "bad-header"),
         ({"sizes": (32, 24, 16, 13)}, "broken-depth"),
         ({"sizes": (32, 25, 16, 12)}, "wrong-size"),
         ({"matrices": (np.full((4, 4), np.nan), EYE, EYE, EYE)}, "bad-header"),
         ({"matrices": (EYE, np.zeros((4, 4)), EYE, EYE)}, "bad-header"),
+        ({"matrices": (np.full((4, 4), 0x7F800001, np.uint32).view(np.float32), EYE, EYE, EYE)}, "bad-header"),  # a NaN that signals
     ],
 )
 def test_absurd_headers_are_refused(recorded, head, reason):

@@ -8,6 +8,7 @@ source  Dai et al., ScanNet, CVPR 2017, and the evaluation of its benchmark
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -62,9 +63,10 @@ def read_table(stream: BinaryIO) -> dict[str, int]:
 
 
 def _nyu40(word: str, line: int) -> int:
-    if not word.strip():
+    word = word.strip()
+    if not word:
         return 0
-    if not word.strip().isdecimal() or int(word[:9]) > NYU_CLASSES:
+    if not re.fullmatch(r"[0-9]{1,3}", word) or int(word) > NYU_CLASSES:
         raise RefusedObject("bad-labels", f"line {line:,} of the table of labels: nyu40id is {word[:20]!r}; expected 0 to {NYU_CLASSES}")
     return int(word)
 

@@ -32,6 +32,7 @@ REST = struct.Struct("<2i4IfQ")
 COLOUR_CODECS = {1: "PNG", 2: "JPEG"}  # 0, raw, occurs in no published scan
 RAW, ZLIB = 0, 1
 DEPTH_CODECS = (RAW, ZLIB)  # of uint16; 2 is a codec of the scanning app alone
+FINEST = 1e6  # depth units a metre; ScanNet has 1,000
 RIGID = 1e-2  # how far a pose's rotation may be from one: float32 and a registration's rounding
 
 
@@ -102,15 +103,16 @@ def _header(stream: BinaryIO) -> Header:
     if length > NAME_BYTES:
         raise RefusedObject("bad-header", f"a sensor's name of {length:,} bytes; expected at most {NAME_BYTES:,}")
     _bytes(stream, length, "its sensor's name")
-    matrices = np.frombuffer(_bytes(stream, 256, "its cameras"), "<f4").reshape(4, 4, 4).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # numbers that are none are refused with their camera
+        matrices = np.frombuffer(_bytes(stream, 256, "its cameras"), "<f4").reshape(4, 4, 4).astype(np.float64)
     codecs_and_sizes = REST.unpack(_bytes(stream, REST.size, "its header"))
     colour_codec, depth_codec, *sizes, scale, frames = codecs_and_sizes
     if colour_codec not in COLOUR_CODECS or depth_codec not in DEPTH_CODECS:
         raise RefusedObject(
             "unknown-codec", f"codecs {colour_codec} and {depth_codec}; expected JPEG (2) or PNG (1), and zlib (1) or raw (0)"
         )
-    if not (np.isfinite(scale) and scale > 0):
-        raise RefusedObject("bad-header", f"{scale} depth units a metre; expected more than 0")
+    if not 1 <= scale <= FINEST:  # not a number is in no range
+        raise RefusedObject("bad-header", f"{scale} depth units a metre; expected 1 to {FINEST:g}")
     start = stream.tell()
     if frames == 0:
         raise RefusedObject("no-frames", "0 frames")

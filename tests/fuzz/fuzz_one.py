@@ -19,6 +19,8 @@ with atheris.instrument_imports(include=["l9.readers"]):
     import l9.readers.folder
     import l9.readers.modelnet_h5
     import l9.readers.modelnet_resampled
+    import l9.readers.scannet_labels
+    import l9.readers.sens
     import l9.readers.shapenetpart
     import l9.readers.sweethome  # noqa: F401
 
