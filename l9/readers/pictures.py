@@ -1,11 +1,11 @@
-"""One encoded picture (JPEG, PNG) to pixels, its size known before a pixel is decoded: the one place where Pillow decodes foreign bytes."""
+"""One encoded picture (JPEG, PNG) to pixels, its size known before a pixel is decoded."""
 
 import io
 import warnings
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import UInt8
 from numpy import ndarray
 
 from l9.errors import RefusedObject
@@ -21,17 +21,6 @@ def colour_picture(data: bytes, kind: str, size: tuple[int, int] | None = None) 
     """
     with _opened(data, kind, size) as picture:
         return _pixels(picture if picture.mode == "RGB" else _converted(picture))
-
-
-def depth_picture(data: bytes, size: tuple[int, int] | None = None) -> UInt16[ndarray, "h w"]:
-    """The values of a grey PNG of 16 bits. raises  as `colour_picture`, and RefusedObject `wrong-mode` for any other PNG"""
-    with _opened(data, "PNG", size) as picture:
-        if not picture.mode.startswith("I;16") and picture.mode != "I":
-            raise RefusedObject("wrong-mode", f"a PNG of mode {picture.mode}; expected grey of 16 bits")
-        values = _pixels(picture)
-        if values.min() < 0 or values.max() > 65535:
-            raise RefusedObject("wrong-mode", "values beyond 16 bits; expected 0..65535")
-        return values.astype(np.uint16)
 
 
 def _opened(data: bytes, kind: str, size: tuple[int, int] | None) -> Any:
