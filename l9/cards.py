@@ -53,8 +53,8 @@ class Card:
     """One dataset.
 
     reader      "module:function"; the module also has `find` (see l9/readers/contract.py)
-    source      {"apt": [packages]}, {"pip": {...}}, {"npm": [...]}, {"made": "module:function"} for data l9 makes, or empty:
-                the person brings a root
+    source      {"apt": [packages]}, {"pip": {...}}, {"npm": [...]}, {"made": "module:function"} for objects l9 makes when they are read,
+                {"compose": {"scenes": n, "seed": s}} for rooms of another card's furniture, or empty: the person brings a root
     shards      2^n: how many shards a store of this dataset has
     classes     name -> list of class names, or {"at_least": n} for every class with n objects or more
     unlabelled  the class name that stands for "no label" ("other")
@@ -149,6 +149,17 @@ def load_card(name: str) -> Card:
     if not isinstance(text, dict):
         raise CardError(f"{path}: expected a mapping of fields")
     return card_from_plain({**text, "tables": _tables(path, text)}, str(path))
+
+
+def attribution_rows(card: Card) -> dict[str, dict[str, str]]:
+    """id -> the row of the card's `attribution` file: whose object it is and what its licence asks; CardError where it cannot be read."""
+    found = shipped("datasets", ".yaml").get(card.name)
+    if found is None or not card.attribution:
+        raise CardError(f"card {card.name}: no attribution file; expected `attribution: FILE.csv` in {card.name}.yaml")
+    try:
+        return {row["id"]: row for row in _table(found.parent / card.attribution, ("id",))}
+    except (OSError, csv.Error, ValueError) as error:
+        raise CardError(f"{found}: attribution names {card.attribution}, which cannot be read: {error}") from error
 
 
 def card_from_plain(value: dict[str, Any], where: str) -> Card:

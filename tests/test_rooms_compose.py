@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from household import CATALOG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,21 +30,6 @@ from l9.sources.rooms.thing import NYU40, Material, Model
 from l9.sources.rooms.tops import heights_below, resting_height
 
 LABELS = Path(__file__).parent.parent / "datasets" / "furniture" / "labels.csv"
-SIZES = (  # class, name, width, depth and height of a household, metres
-    *[("chair", "Chair", 0.45, 0.5, 0.9), ("armchair", "Armchair", 0.8, 0.8, 0.9), ("sofa", "Sofa", 1.9, 0.9, 0.85)],
-    *[("table", "Table", 1.5, 0.8, 0.75), ("table", "Coffee table", 1.1, 0.6, 0.45), ("desk", "Desk", 1.4, 0.7, 0.75)],
-    *[("bed", "Bed", 1.4, 2.0, 0.6), ("nightstand", "Bedside table", 0.45, 0.4, 0.5), ("wardrobe", "Wardrobe", 1.2, 0.6, 2.0)],
-    *[("cabinet", "Cupboard", 1.0, 0.4, 1.2), ("cabinet", "Lower cabinet", 0.6, 0.6, 0.88), ("cabinet", "Upper cabinet", 0.6, 0.35, 0.7)],
-    *[("dresser", "Chest", 1.2, 0.5, 0.8), ("shelf", "Bookcase", 0.9, 0.35, 1.8), ("refrigerator", "Fridge", 0.6, 0.65, 1.8)],
-    *[("oven", "Cooker", 0.6, 0.6, 0.85), ("washer", "Washer", 0.6, 0.6, 0.85), ("sink", "Sink", 1.0, 0.6, 0.95)],
-    *[("sink", "Washbasin", 0.55, 0.45, 0.9), ("toilet", "Toilet", 0.4, 0.7, 0.75), ("bathtub", "Bath", 1.7, 0.75, 0.6)],
-    *[("lamp", "Lamp", 0.3, 0.3, 0.45), ("lamp", "Uplight", 0.3, 0.3, 1.8), ("lamp", "Pendant lamp", 0.4, 0.4, 0.5)],
-    *[("computer", "Laptop", 0.33, 0.3, 0.2), ("plant", "Little plant", 0.25, 0.25, 0.3), ("plant", "Ficus", 0.5, 0.5, 1.2)],
-    *[("cup", "Cup", 0.09, 0.09, 0.1), ("tv_screen", "Flat TV", 1.0, 0.25, 0.65), ("tv_stand", "TV stand", 1.3, 0.45, 0.5)],
-    *[("trashcan", "Dustbin", 0.25, 0.25, 0.35), ("radiator", "Radiator", 0.8, 0.15, 0.6), ("stool", "Stool", 0.4, 0.4, 0.46)],
-    *[("door", "Door", 0.9, 0.14, 2.05), ("window", "Window", 1.1, 0.3, 1.3), ("shower", "Shower stall", 0.9, 0.9, 2.0)],
-)
-CATALOG = tuple(Furniture(f"{kind}-{number}", kind, name, *size, number % 5) for number, (kind, name, *size) in enumerate(SIZES))
 MADE_OF = {"table": solids.table, "chair": solids.chair, "cup": solids.cylinder}
 SEEDS = (0, 1, 2, 3, 11, 12, 21)  # all six kinds of rooms
 UP = np.array([0.0, 0.0, 1.0])

@@ -8,23 +8,29 @@ import typer
 from l9.cli.words import HOME, AsJson, Home, Root, answer, counted_bytes, new_group, opened, row
 
 CARD_OBJECTS, STORE_OBJECTS = 24, 12  # shown where --count does not say
+SHOWN = "A dataset's card; one scan of it (rooms:scene0000_00); or a store's id, a prefix, a path, or latest."
 MOST_OBJECTS = 1000  # on one picture, which then has about 50 million pixels
 
 data = new_group("The datasets l9 knows: list them, check one against its card, look at one or at a store of it.")
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="An open dataset, such as furniture.")], home: Home = HOME, as_json: AsJson = False
+    name: Annotated[str, typer.Argument(help="An open dataset, such as furniture, or rooms that l9 composes of it.")],
+    scenes: Annotated[int | None, typer.Option("--scenes", min=1, help="Rooms to compose, instead of the card's number.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the rooms; another seed gives others, beside them.")] = None,
+    home: Home = HOME,
+    as_json: AsJson = False,
 ) -> None:
-    """Bring an open dataset through its ordinary package client."""
+    """Bring an open dataset through its ordinary package client, or compose it."""
     from l9.cards import load_card
     from l9.progress import say
     from l9.sources.fetch import fetch as bring
+    from l9.sources.fetch import raw_name, with_rooms
 
-    card, place = load_card(name), opened(home)
-    place.pull_raw(card.name)
+    card, place = with_rooms(load_card(name), scenes, seed), opened(home)
+    place.pull_raw(raw_name(card))
     root = bring(card, place.path, say)
-    place.push_raw(card.name)
+    place.push_raw(raw_name(card))
     answer({"card": name, "root": str(root)}, as_json, f"{name} is at {root}")
 
 
@@ -32,11 +38,12 @@ def fetch(
 def list_cards(home: Home = HOME, as_json: AsJson = False) -> None:
     """Every dataset with a card, one a line."""
     from l9.cards import card_names, load_card
+    from l9.sources.fetch import raw_name
 
     place = opened(home)
     for name in card_names():
         card = load_card(name)
-        here = (place.path / "raw" / name).is_dir()
+        here = (place.path / "raw" / raw_name(card)).is_dir()
         about = {"card": name, "what": card.what, "licence": card.licence, "open": bool(card.source), "fetched": here}
         where = "fetched" if here else "l9 fetch " + name if card.source else "--root DIR"
         row(about, as_json, f"{name:20} {card.what}  [{where}]")
@@ -65,7 +72,7 @@ def check(name: str, root: Root = None, home: Home = HOME, as_json: AsJson = Fal
 
 @data.command("show")
 def show(
-    what: Annotated[str, typer.Argument(metavar="CARD|STORE", help="A dataset's card, or a store's id, a prefix, a path, or latest.")],
+    what: Annotated[str, typer.Argument(metavar="CARD|CARD:SCAN|STORE", help=SHOWN)],
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Objects to show, or unique prefixes of their ids.")] = None,
     root: Root = None,
     count: Annotated[
@@ -76,11 +83,14 @@ def show(
     home: Home = HOME,
     as_json: AsJson = False,
 ) -> None:
-    """Draw objects of a dataset, or rows of a store as they are stored, on one PNG. Refused objects appear with the reason."""
+    """Draw objects of a dataset, one scan, or rows of a store as they are stored, on one PNG. Refused objects appear with the reason."""
     from l9.cards import card_names
 
     _check_png(out)
-    if what in card_names() or what.endswith(".yaml"):
+    card, _, scan = what.rpartition(":")
+    if card in card_names() or card.endswith(".yaml"):
+        _show_scan(card, scan, root, out, opened(home), as_json)
+    elif what in card_names() or what.endswith(".yaml"):
         _show_card(what, ids or [], root, count or CARD_OBJECTS, seed, out, opened(home), as_json)
     else:
         _show_store(what, ids or [], root, count or STORE_OBJECTS, seed, out, opened(home), as_json)
@@ -91,6 +101,22 @@ def _check_png(out: Path | None) -> None:
 
     if out is not None and (out.suffix.lower() != ".png" or out.is_dir()):
         raise UsageError(f"--out {out}: expected a file whose name ends in .png")
+
+
+def _show_scan(name: str, scan: str, root: Path | None, out: Path | None, home: Any, as_json: bool) -> None:
+    from l9.cards import load_card
+    from l9.draw.png import write_png
+    from l9.prep.sets import shared_root
+    from l9.prep.show_card import show_scan
+    from l9.progress import say
+
+    card = load_card(name)
+    found, facts, page = show_scan(card, shared_root(card, root, home, say), scan)
+    path = out or home.path / "pictures" / f"{card.name}-{found.replace('/', '-')}.png"
+    write_png(path, page)
+    counted = ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in facts.items() if key != "notes")
+    text = "\n".join([*(f"{found}: {note}" for note in facts["notes"]), f"{card.name}:{found}: {counted}", str(path)])
+    answer({"card": card.name, "scan": found, **facts, "picture": str(path)}, as_json, text)
 
 
 def _show_card(name: str, ids: list[str], root: Path | None, count: int, seed: int, out: Path | None, home: Any, as_json: bool) -> None:

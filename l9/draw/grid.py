@@ -13,7 +13,7 @@ CAPTION = 12  # height of a caption's letters, pixels
 LINE = 16  # from one line of a caption to the next, pixels
 TITLE = 16  # height of the title's letters, pixels
 GAP = 8  # between pictures, pixels
-WIDEST_CAPTION = 220  # pixels; longer lines are shortened in the middle
+WIDEST_CAPTION = 220  # pixels, or a tile's width where that is more; longer lines are shortened in the middle
 
 
 def sample_grid(
@@ -22,12 +22,13 @@ def sample_grid(
     """Tiles in rows of `columns`, each centred in a cell as large as the largest, captions below.
 
     tiles     RGB, of any sizes; none at all gives a page with the title alone
-    captions  one for each tile, or none; `\\n` starts a new line, lines above 220 pixels are shortened in the middle
+    captions  one for each tile, or none; `\\n` starts a new line, lines above 220 pixels and the widest tile are shortened in the middle
     raises    ShapeError if there are captions and not one for each tile
     """
     if captions and len(captions) != len(tiles):
         raise ShapeError(f"sample_grid got {len(tiles)} tiles and {len(captions)} captions; expected one for each")
-    texts = [[shortened(legible(line), WIDEST_CAPTION, CAPTION) for line in caption.split("\n")] for caption in captions]
+    widest = max((WIDEST_CAPTION, *(tile.shape[1] for tile in tiles)))
+    texts = [[shortened(legible(line), widest, CAPTION) for line in caption.split("\n")] for caption in captions]
     cell_height, cell_width = _cell(tiles, texts)
     across = max(1, min(columns, len(tiles)))
     down = -(-len(tiles) // across)

@@ -2,17 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
+from l9.draw.scan_sheet import scan_sheet, scan_tile
 from l9.draw.splat import AZIMUTH, splat_points
+from l9.errors import RefusedObject
 from l9.fingerprint import Json
 from l9.geometry.cloud import PointCloud, drawn_points
 from l9.geometry.mesh import Axis, Mesh, axis_vector
 from l9.geometry.normalise import normalise_sphere, rotation_about
+from l9.geometry.scan import Scan
 from l9.geometry.views import render_views
 from l9.readers.process import read_object
 from l9.sandbox.contract import Answer
@@ -29,15 +33,31 @@ def portray_object(
 
     front    the axis its front faces, as the card says; one that is not level counts as none
     size     pixels of the picture's sides
-    returns  value {"kind": "mesh" | "cloud", "vertices", "faces", "size": [x, y, z] in the card's unit, "notes"}; one buffer, RGB
+    returns  value {"kind": "mesh" | "cloud" | "scan", "vertices", "faces", "size": [x, y, z] in the card's unit, "notes"}; one buffer, RGB
              uint8 (size, size, 3)
     raises   RefusedObject as the reader says, or `no-area` where the object has no size that can be drawn
     """
-    subject: Mesh | PointCloud = read_object(files, found, reader=reader, up=up, parameters=parameters)
+    subject: Mesh | PointCloud | Scan = read_object(files, found, reader=reader, up=up, parameters=parameters)
+    if isinstance(subject, Scan):
+        facts, picture = scan_tile(subject, size)
+        return Answer({"kind": "scan", **facts, "notes": list(subject.notes)}, [picture])
     turned = rotation_about(cast(Axis, up), -_front_angle(cast(Axis, up), cast(Axis, front)))
     draw = _cloud if isinstance(subject, PointCloud) else _mesh
     facts, picture = draw(cast(Any, subject), turned, size)
     return Answer({**facts, "notes": list(subject.notes)}, [picture])
+
+
+def portray_scan(files: Sequence[BinaryIO], *, reader: str, found: dict[str, Any], up: str, parameters: dict[str, Any]) -> Answer:
+    """Read one scan and draw the whole page of it.
+
+    returns  value: the figures of `scan_sheet.ScanFacts`, and "notes"; one buffer, RGB uint8 (h, w, 3)
+    raises   RefusedObject as the reader says, or `no-scan` for a mesh or a cloud
+    """
+    subject = read_object(files, found, reader=reader, up=up, parameters=parameters)
+    if not isinstance(subject, Scan):
+        raise RefusedObject("no-scan", f"a {type(subject).__name__.lower()} has no frames")
+    facts, picture = scan_sheet(subject, str(found["id"]))
+    return Answer({**asdict(facts), "notes": list(subject.notes)}, [picture])
 
 
 def _mesh(mesh: Mesh, turned: Float[ndarray, "3 3"], size: int) -> tuple[dict[str, Json], UInt8[ndarray, "size size 3"]]:

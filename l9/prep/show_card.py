@@ -11,10 +11,10 @@ from numpy import ndarray
 from l9.cards import Card
 from l9.draw.grid import sample_grid
 from l9.draw.tiles import words_tile
-from l9.errors import RefusedObject, SandboxError
+from l9.errors import RefusedObject, SandboxError, UsageError
 from l9.fingerprint import Json
 from l9.prep.chosen import chosen_ids
-from l9.prep.plan import find_objects, planned_object, refuse_known
+from l9.prep.plan import call_limits, find_objects, planned_object, refuse_known
 from l9.prep.work import bounded_notes
 from l9.progress import Progress, Say
 from l9.readers.contract import Found
@@ -30,8 +30,8 @@ class ObjectFacts:
     """One object as it was read.
 
     label, split, fold  as the card says; fold -1: none
-    kind                "mesh", "cloud", or "" where it was refused
-    vertices, faces     of the mesh; the points of a cloud are vertices
+    kind                "mesh", "cloud", "scan", or "" where it was refused
+    vertices, faces     of the mesh, or of a scan's surface; the points of a cloud are vertices
     size                sides of the bounding box along x, y, z, in the card's unit
     notes               what its reader had to leave out
     refused             "" or the reason and its detail
@@ -70,6 +70,36 @@ def show_card(card: Card, root: Path, words: Sequence[str], *, count: int, seed:
     return len(found), facts, sample_grid(tiles, [_caption(one, card.axes.unit) for one in facts], ACROSS, title)
 
 
+def show_scan(card: Card, root: Path, word: str) -> tuple[str, dict[str, Any], ndarray]:
+    """One scan's id, what was found in it, and the page of it (h, w, 3) RGB uint8; see `l9.draw.scan_sheet`.
+
+    word   the scan's id or a unique prefix
+    raises UsageError where it names none, or its reader, or what is no scan; RefusedObject or SandboxError where it cannot be read
+    """
+    with Sandbox(Limits(), imports=IMPORTS) as sandbox:
+        found = {one.id: one for one in find_objects(card, root, sandbox)}
+        (name,) = chosen_ids(dict.fromkeys(found, ""), [word], 1, 0, f"{card.name} below {root}")
+        refuse_known(found[name], card.bad_reasons)
+        arguments = _arguments(card, found[name])
+        files = [root / file for file in found[name].files]
+        try:
+            answer = sandbox.call("l9.draw.portrait:portray_scan", arguments, files, **call_limits(card))
+        except RefusedObject as refusal:
+            if refusal.reason != "no-scan":
+                raise
+            raise UsageError(f"{name} is no scan ({refusal.detail}); expected one.  l9 data show {card.name} {name}") from refusal
+    told = answer.value if isinstance(answer.value, dict) else {}
+    page = answer.buffers[0] if len(answer.buffers) == 1 else None
+    notes, figures = bounded_notes(told.pop("notes", None)), {key: value for key, value in told.items() if type(value) is int}
+    if not isinstance(page, ndarray) or page.ndim != 3 or page.dtype != np.uint8 or page.shape[2] != 3 or len(figures) != len(told):
+        raise SandboxError("died", "the child sent an answer of another form")
+    return name, {**figures, "notes": notes}, page
+
+
+def _arguments(card: Card, found: Found) -> dict[str, Json]:
+    return {"reader": card.reader, "found": found.describe(), "up": card.axes.up, "parameters": card.parameters}
+
+
 def _shown(card: Card, root: Path, found: Found, sandbox: Sandbox) -> tuple[ObjectFacts, ndarray]:
     planned = planned_object(card, found)
     about = {"id": planned.id, "label": planned.label, "split": planned.split, "fold": planned.fold}
@@ -83,15 +113,9 @@ def _shown(card: Card, root: Path, found: Found, sandbox: Sandbox) -> tuple[Obje
 def _portrait(card: Card, root: Path, found: Found, sandbox: Sandbox) -> tuple[dict[str, Any], ndarray]:
     """Facts and picture of one object from the sandbox; refused as a preparation would."""
     refuse_known(found, card.bad_reasons)
-    arguments: dict[str, Json] = {
-        "reader": card.reader,
-        "found": found.describe(),
-        "up": card.axes.up,
-        "front": card.axes.front,
-        "parameters": card.parameters,
-        "size": TILE,
-    }
-    return _checked(sandbox.call("l9.draw.portrait:portray_object", arguments, [root / name for name in found.files]))
+    arguments = {**_arguments(card, found), "front": card.axes.front, "size": TILE}
+    files = [root / name for name in found.files]
+    return _checked(sandbox.call("l9.draw.portrait:portray_object", arguments, files, **call_limits(card)))
 
 
 def _checked(answer: Answer) -> tuple[dict[str, Any], ndarray]:
@@ -101,7 +125,7 @@ def _checked(answer: Answer) -> tuple[dict[str, Any], ndarray]:
     numbers = [told.get("vertices"), told.get("faces")]
     tile = answer.buffers[0] if len(answer.buffers) == 1 else None
     sound = isinstance(tile, ndarray) and tile.shape == (TILE, TILE, 3) and tile.dtype == np.uint8
-    sound = sound and kind in ("mesh", "cloud") and all(isinstance(number, int) for number in numbers) and isinstance(notes, list)
+    sound = sound and kind in ("mesh", "cloud", "scan") and all(isinstance(number, int) for number in numbers) and isinstance(notes, list)
     if not sound or not isinstance(size, list) or [type(side) for side in size] != [float] * 3:
         raise SandboxError("died", "the child sent an answer of another form")
     sides = tuple(cast(list[float], size))
@@ -113,10 +137,10 @@ def _caption(facts: ObjectFacts, unit: str) -> str:
     """Id; class and where it belongs; how much it is made of; how large it is."""
     belongs = [f"fold {facts.fold}"] if facts.fold >= 0 else [facts.split] if facts.split else []
     lines = [facts.id, " · ".join([facts.label or "no label", *belongs])]
-    if facts.kind == "mesh":
+    if facts.faces:
         lines.append(f"{facts.faces:,} faces, {facts.vertices:,} vertices")
     elif facts.kind == "cloud":
         lines.append(f"{facts.vertices:,} points")
-    if facts.size:
+    if any(facts.size):
         lines.append(" × ".join(f"{side:.3g}" for side in facts.size) + f" {unit}")
     return "\n".join(lines)

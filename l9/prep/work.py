@@ -80,8 +80,13 @@ def shard_work(plan: Plan, shard: ShardPlan, folder: Path, home: str = "") -> Sh
         inputs={name: None if state is None else list(state) for name, state in shard.inputs.items()},
         limits=call_limits(plan.card),
         home=home,
-        raw=plan.card.name if home and plan.root.is_relative_to(folder.parent.parent / "raw") else "",
+        raw=_raw_name(plan.root, folder.parent.parent / "raw") if home else "",
     )
+
+
+def _raw_name(root: Path, raw: Path) -> str:
+    """Where below `raw` a card's files were fetched to; "" where the person brought them."""
+    return root.relative_to(raw).as_posix() if root.is_relative_to(raw) else ""
 
 
 def _stamp(path: Path) -> list[int]:

@@ -58,6 +58,7 @@ class Sandbox:
         self._imports = tuple(imports)
         self._path = tuple(path)
         self._child: _Child | None = None
+        self._ended = False
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -70,6 +71,11 @@ class Sandbox:
         if self._child is not None:
             self._child.end()
             self._child = None
+
+    def end(self) -> None:
+        """Close for good, from another thread if need be: a call that waits fails with L9Error, and so does every later one."""
+        self._ended = True
+        self.close()
 
     @property
     def process_id(self) -> int | None:
@@ -108,6 +114,8 @@ class Sandbox:
                 return self._call_once(request, descriptors, asked, seconds)
 
     def _call_once(self, request: dict[str, Json], descriptors: Sequence[int], asked: "AskedFor", seconds: float) -> Answer:
+        if self._ended:
+            raise L9Error("the sandbox has ended")
         for descriptor in descriptors:  # the child shares our place in the file
             os.lseek(descriptor, 0, os.SEEK_SET)
         try:

@@ -11,14 +11,18 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from l9.cards import Card
-from l9.errors import FetchError
+from l9.cards import Card, load_card
+from l9.errors import FetchError, UsageError
 from l9.fingerprint import Json, file_digest
+from l9.sources.rooms.bring import bring_rooms, room_set
+from l9.store.lock import locked
 
 MANIFEST = "source.json"
+FURNITURE = "furniture"  # the card whose models stand in rooms
 KEPT = re.compile(r".*\.(sh3f|jar)|copyright")  # data and its licence; programs and their pictures stay behind
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # Debian policy 5.6.1; also keeps options from being taken for packages
 UPDATE_SECONDS, DOWNLOAD_SECONDS, UNPACK_SECONDS = 900, 3600, 600
@@ -31,8 +35,11 @@ def fetch(card: Card, home: Path, say: Callable[[str], None]) -> Path:
     The root holds `source.json`: packages, versions, sha256 of each archive and of each file kept.
     raises  FetchError in one line: nothing may be fetched, the client is missing, failed, or took too long
     """
-    root = home / "raw" / card.name
+    root = home / "raw" / raw_name(card)
     if (root / MANIFEST).is_file():
+        return root
+    if "compose" in card.source:
+        _fetch_composed(card, home, root, say)
         return root
     if "made" in card.source:
         root.mkdir(parents=True, exist_ok=True)
@@ -49,6 +56,40 @@ def fetch(card: Card, home: Path, say: Callable[[str], None]) -> Path:
         _publish(Path(folder) / "kept", root)
     say(f"{card.name}: ready in {root}")
     return root
+
+
+def raw_name(card: Card) -> str:
+    """Where below `raw/` the files of a card are: its name; of composed rooms also their key, so that other seeds lie beside them."""
+    return f"{card.name}/{room_set(card).key(load_card(FURNITURE))}" if "compose" in card.source else card.name
+
+
+def with_rooms(card: Card, scenes: int | None, seed: int | None) -> Card:
+    """The card with another number of rooms or another seed; UsageError where it composes none."""
+    if scenes is None and seed is None:
+        return card
+    if "compose" not in card.source:
+        raise UsageError(f"card {card.name} composes no rooms; --scenes and --seed are for those that do:  l9 fetch rooms")
+    given = {"scenes": scenes, "seed": seed}
+    settings = {**card.source["compose"], **{name: value for name, value in given.items() if value is not None}}
+    return replace(card, source={**card.source, "compose": settings})
+
+
+def _fetch_composed(card: Card, home: Path, root: Path, say: Callable[[str], None]) -> None:
+    furniture, part = load_card(FURNITURE), root.with_name(f".{root.name}.part")
+    models = fetch(furniture, home, say)
+    with locked(root.with_name(f".{root.name}.lock")) as mine:
+        if not mine:
+            raise FetchError(f"{root}: another l9 fetch composes it at this moment; wait for that one")
+        if (root / MANIFEST).is_file():
+            return
+        part.mkdir(exist_ok=True)
+        bring_rooms(part, room_set(card), furniture, models, say)
+        files = {path.relative_to(part).as_posix(): file_digest(path) for path in sorted(part.rglob("*")) if path.is_file()}
+        brought = json.loads((models / MANIFEST).read_bytes())
+        about = {"card": card.name, "client": "l9", "rooms": asdict(room_set(card)), "packages": brought["packages"], "files": files}
+        _write_manifest(part / MANIFEST, about)
+        _publish(part, root)
+    say(f"{card.name}: ready in {root}")
 
 
 def _fetch_apt(card: Card, folder: Path, say: Callable[[str], None]) -> None:

@@ -35,7 +35,7 @@ def pull_raw(home: Path, remote: RemoteHome, name: str) -> None:
     if SOURCE not in files:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder.parent) as place:
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
         kept = Path(place) / "kept"
         in_turn(lambda file: remote.pull(f"raw/{name}/{file}", kept / file), files)
         _check(kept, f"{remote.url}: raw/{name}")

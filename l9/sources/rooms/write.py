@@ -19,10 +19,17 @@ from l9.sources.rooms.sensor import Sensor
 from l9.sources.rooms.surface import room_surface
 from l9.sources.rooms.thing import Room, Thing
 from l9.sources.rooms.traced import TracedRoom
-from l9.sources.rooms.truth import TruthFiles
+from l9.sources.rooms.truth import KINDS, TruthFiles
 
 MOST_THINGS = 255  # ScanNet's pictures of instances have 8 bits
 NAME = re.compile(r"scene\d{4}_\d{2}")
+SCANNET_ENDINGS = (".sens", "_vh_clean_2.ply", "_vh_clean_2.0.010000.segs.json", ".aggregation.json", ".txt")
+THINGS = ".things.json"  # beside ScanNet's own files: what every thing is, for its authors' sake
+
+
+def room_names(name: str) -> tuple[str, ...]:
+    """The files of the room `name`, in a fixed order."""
+    return tuple(f"{name}{ending}" for ending in (*SCANNET_ENDINGS, THINGS, *(f"_2d-{kind}.zip" for kind in KINDS)))
 
 
 def write_room(
@@ -55,6 +62,7 @@ def write_room(
     traced = TracedRoom(room)
     _write_frames(part, name, room, traced, camera, raw_ids, sensor, seed)
     _write_surface(part, name, room.things, room_surface(room, traced, camera))
+    _write_json(part / f"{name}{THINGS}", [{"name": one.name, "label": one.label, "source": one.source} for one in room.things])
     (part / f"{name}.txt").write_text(_about(camera, len(room.poses), kind), encoding="ascii")
     part.rename(folder)
     return folder
