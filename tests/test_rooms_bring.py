@@ -4,13 +4,16 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from household import household_home
 
 from l9.cards import load_card
 from l9.errors import CardError, FetchError, UsageError
 from l9.fingerprint import file_digest
+from l9.prep.show_card import show_scan
 from l9.progress import quiet
 from l9.readers import scannet
 from l9.sources.fetch import fetch, raw_name, with_rooms
@@ -104,6 +107,24 @@ def test_what_was_broken_off_goes_on_and_gives_the_same_bytes(root, home, tmp_pa
     assert (kept / "scene0001_00.sens").samefile(root / "scans" / "scene0001_00" / "scene0001_00.sens")
     told = json.loads((root / "source.json").read_bytes())["files"]
     assert {path.relative_to(tmp_path).as_posix(): file_digest(path) for path in tmp_path.rglob("*") if path.is_file()} == told
+
+
+def test_one_scan_is_shown_on_a_page_of_its_own(root, home, place):
+    found, facts, page = show_scan(load_card("rooms"), root, "scene0001")
+    assert found == "scene0001_00" and facts["frames"] == facts["fused_frames"] == 2 and facts["things"] > 3 and facts["notes"] == []
+    assert page.ndim == 3 and page.dtype == np.uint8 and (page < 255).any()
+    with pytest.raises(UsageError, match=r"'scene000' may be scene0000_00"):
+        show_scan(load_card("rooms"), root, "scene000")
+    words = [sys.executable, "-m", "l9.cli", "data", "show", "rooms:scene0002_00", "--home", str(home), "--json"]
+    done = subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=300, check=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["scan"] == "scene0002_00" and Path(told["picture"]).read_bytes().startswith(b"\x89PNG")
+    assert told["picture"].endswith("pictures/rooms-scene0002_00.png")
+
+
+def test_what_is_no_scan_has_no_page(tmp_path):
+    with pytest.raises(UsageError, match=r"box/0000 is no scan .*; expected one.  l9 data show shapes box/0000"):
+        show_scan(load_card("shapes"), tmp_path, "box/0000")
 
 
 def test_seed_and_size_are_in_the_key(root):

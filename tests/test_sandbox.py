@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -266,6 +267,28 @@ def test_a_lying_child_is_ended(sandbox, lie):
     with pytest.raises(SandboxError) as caught:
         sandbox.call("sandbox_targets:lie", {"message": lie})
     assert caught.value.reason == "died"
+
+
+def test_a_sandbox_that_was_ended_fails_who_waits_and_starts_no_other():
+    sandbox, failed = Sandbox(SMALL, path=(HERE,)), []
+
+    def wait():
+        try:
+            sandbox.call("sandbox_targets:hang", {})
+        except Exception as error:
+            failed.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    while sandbox.process_id is None:
+        time.sleep(0.01)
+    process_id = sandbox.process_id
+    sandbox.end()
+    waiting.join(30)
+    assert not waiting.is_alive() and isinstance(failed[0], L9Error) and gone(process_id)
+    with pytest.raises(L9Error, match="the sandbox has ended"):
+        sandbox.call("sandbox_targets:read", {})
+    assert sandbox.process_id is None
 
 
 def test_the_child_is_gone_after_close():

@@ -114,6 +114,15 @@ class Sandbox:
                 return self._call_once(request, descriptors, asked, seconds)
 
     def _call_once(self, request: dict[str, Json], descriptors: Sequence[int], asked: "AskedFor", seconds: float) -> Answer:
+        try:
+            return self._asked(request, descriptors, asked, seconds)
+        except Exception as error:
+            if self._ended:  # by another thread meanwhile: whatever broke, broke of that
+                self.close()
+                raise L9Error("the sandbox has ended") from error
+            raise
+
+    def _asked(self, request: dict[str, Json], descriptors: Sequence[int], asked: "AskedFor", seconds: float) -> Answer:
         if self._ended:
             raise L9Error("the sandbox has ended")
         for descriptor in descriptors:  # the child shares our place in the file
