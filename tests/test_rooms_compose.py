@@ -84,6 +84,23 @@ def test_everything_is_within_its_box_and_the_walls(seed):
             assert room.plan.holds(one.box), one.role
 
 
+def test_what_hangs_has_a_wall_behind_it():
+    """Both ends of its back are at one wall, within that wall's own length: an L has walls that end within the room."""
+    checked = 0
+    for seed in (*range(40), *SEEDS):
+        plan, placed = (room := arranged_room(CATALOG, model, seed=seed)[0]).plan, room.placed
+        for one in (one for one in placed if one.role in ("picture", "wall lamp", "wall television", "radiator")):
+            ends = np.array([one.box.at(side * one.box.width / 2, -one.box.depth / 2) for side in (-1, 1)])
+            at_one = [
+                ((along >= 0) & (along <= wall.length) & (np.abs((ends - wall.start) @ wall.inward) < 0.05)).all()
+                for wall in plan.walls
+                for along in [(ends - wall.start) @ wall.direction]
+            ]
+            assert any(at_one), (seed, one.role, one.box)
+            checked += bool(plan.blocks)
+    assert checked > 10, "in rooms of an L's shape"
+
+
 def test_things_on_others_touch_them():
     checked = 0
     for seed in SEEDS:

@@ -155,6 +155,8 @@ def wall_boxes(
             middle = float((np.array([other.x, other.y]) - wall.start) @ wall.direction)
             step = (other.width + width) / 2 + 2 * GAP
             along = middle + step * (1 if room.chance(0.5) else -1)
+            if not least <= along <= wall.length - least:  # the other stands at a wall that looks the same way, and is elsewhere
+                continue
         yield number, wall.box(along, away, size, low)
 
 
