@@ -45,12 +45,14 @@ def scene_blocks(
 
     sign    "normals": positive on the side that the nearest triangle faces, which for a scan is where the camera was;
             "none": all positive, for surfaces whose triangles do not agree
-    raises  RefusedObject `no-surface`, `too-large`, or `too-many-things` beyond 65,535
+    raises  RefusedObject `no-surface`, `no-faces`, `too-large`, or `too-many-things` beyond 65,535
     """
     _columns(voxel, truncate, side, sign)
     if scan.surface is None:
         raise RefusedObject("no-surface", "frames alone; expected a mesh")
     surface = scan.surface
+    if not len(surface.faces):
+        raise RefusedObject("no-faces", "a surface of 0 faces; expected some")
     if surface.instances is not None and surface.instances.max(initial=0) > np.iinfo(np.uint16).max:
         raise RefusedObject("too-many-things", f"thing {surface.instances.max():,}; expected at most 65,535")
     reach = truncate * voxel
