@@ -195,7 +195,7 @@ def test_the_same_room_and_seed_give_the_same_bytes(root, tmp_path):
     write_room(tmp_path / "same", NAME, room(), CAMERA, IDS, sensor=Sensor(), seed=3)
     write_room(tmp_path / "other", NAME, room(), CAMERA, IDS, sensor=Sensor(), seed=4)
     first, same, other = digests(root), digests(tmp_path / "same"), digests(tmp_path / "other")
-    assert len(first) == 8
+    assert len(first) == 9
     assert first == same
     assert {name for name in first if first[name] != other[name]} == {f"{NAME}.sens"}
 
@@ -215,7 +215,7 @@ def test_a_folder_has_its_name_when_it_is_whole(tmp_path, monkeypatch):
     assert not (tmp_path / "scans" / NAME).exists()
     folder = write_room(tmp_path, NAME, room(), CAMERA, IDS)
     assert not left.exists()
-    assert len(list(folder.iterdir())) == 8
+    assert len(list(folder.iterdir())) == 9
     with pytest.raises(UsageError, match="exists"):
         write_room(tmp_path, NAME, room(), CAMERA, IDS)
 

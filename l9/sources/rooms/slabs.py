@@ -8,7 +8,7 @@ from numpy import ndarray
 
 from l9.sources.rooms.thing import Material, Model
 
-Edges = Sequence[float] | Float[ndarray, "n"]
+Edges = Sequence[float] | Float[ndarray, "_"]
 
 
 def slab(x: Edges, y: Edges, solid: Bool[ndarray, "a b"], span: tuple[float, float], material: Material, tile: float = 1.0) -> Model:
