@@ -9,8 +9,8 @@ WIDTH, HEIGHT = 16, 12
 
 
 def colour(number=0, width=WIDTH, height=HEIGHT):
-    """Plain, told apart by its blue."""
-    return np.full((height, width, 3), (200, 100, 10 * number), np.uint8)
+    """Plain, told apart by its blue, of which there are 20."""
+    return np.full((height, width, 3), (200, 100, 10 * (number % 20)), np.uint8)
 
 
 def depth(millimetres=2000, width=WIDTH, height=HEIGHT):
@@ -79,7 +79,7 @@ def numbered(below, frames=3, first=0):
         frame = f"frame-{number:06d}"
         values = depth(1000 + number)
         values[0, 1] = 65535
-        put(below / f"{frame}.color.png", encoded(colour(number % 20)))
+        put(below / f"{frame}.color.png", encoded(colour(number)))
         put(below / f"{frame}.depth.png", encoded(values))
         put(below / f"{frame}.pose.txt", rows(shifted(0.1 * number)))
     put(below / "Thumbs.db", b"by Windows")
@@ -107,7 +107,7 @@ def tum_rgbd(root, name="rgbd_dataset_freiburg1_desk", frames=3):
     below, start, half = root / name, 1305031102.0, np.sqrt(0.5)
     times = [start + 0.1 * number for number in range(frames)]
     for number, time in enumerate(times):
-        put(below / f"rgb/{time:.6f}.png", encoded(colour(number % 20)))
+        put(below / f"rgb/{time:.6f}.png", encoded(colour(number)))
         put(below / f"depth/{time + 0.004:.6f}.png", encoded(depth(5 * (1000 + number))))
     head = "# {} images\n# file: 'rgbd_dataset.bag'\n# timestamp filename\n"
     put(below / "rgb.txt", head.format("color") + "".join(f"{time:.6f} rgb/{time:.6f}.png\n" for time in times))
@@ -126,7 +126,7 @@ def matterport3d(root, house="17DRP5sb8fy", frames=3):
         pano, camera, yaw = f"{number // 18:032x}", number // 6 % 3, number % 6
         shown, hidden = f"{pano}_i{camera}_{yaw}.jpg", f"{pano}_d{camera}_{yaw}.png"
         for kind in ("undistorted", "matterport"):
-            put(below / f"{kind}_color_images/{shown}", encoded(colour(number % 20), "JPEG"))
+            put(below / f"{kind}_color_images/{shown}", encoded(colour(number), "JPEG"))
             put(below / f"{kind}_depth_images/{hidden}", encoded(depth(4 * (1000 + number))))
         pose = shifted(0.1 * number)
         put(below / f"matterport_camera_poses/{pano}_pose_{camera}_{yaw}.txt", rows(pose))

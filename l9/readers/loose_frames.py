@@ -128,20 +128,20 @@ def kind_of(name: str) -> str:
 
 def read_file(files: Sequence[BinaryIO], names: Sequence[str], number: int, decoded: Callable[[bytes], T], most: int = NUMBERS_BYTES) -> T:
     """What `decoded` makes of a whole file; refusals name the file, `too-large` is of one beyond `most` bytes."""
-    with borrowed(files, number) as stream:
-        data = stream.read(most + 1)
     with named(names[number]):
-        if len(data) > most:
-            raise RefusedObject("too-large", f"more than {most:,} bytes")
+        with borrowed(files, number) as stream:
+            if stream.seek(0, os.SEEK_END) > most:
+                raise RefusedObject("too-large", f"more than {most:,} bytes")
+            stream.seek(0)
+            data = stream.read()  # with a count it would set so much memory aside
         return decoded(data)
 
 
 @contextlib.contextmanager
 def borrowed(files: Sequence[BinaryIO], number: int) -> Iterator[BinaryIO]:
-    """One file of an object, from its start: closed again where it was opened for this, left open where all were opened beforehand."""
+    """One file of an object: closed again where it was opened for this, left open where all were opened beforehand."""
     stream = files[number]
     if isinstance(files, list | tuple):
-        stream.seek(0)
         yield stream
     else:
         with stream:
