@@ -89,6 +89,15 @@ def test_frames_that_lack_a_file_are_left_out_and_told(tmp_path):
     assert notes == ["1 of 5 frames have no file of a pose: left out", "1 of 5 frames have no colour or no depth: left out"]
 
 
+def test_links_that_lead_to_themselves_are_no_frames_and_no_scenes(tmp_path):
+    numbered(tmp_path / NAME, 2)
+    frame_file(tmp_path, 1).unlink()
+    frame_file(tmp_path, 1).symlink_to("frame-000001.pose.txt")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "stairs/seq-09").symlink_to("seq-09")
+    assert list(found_in("seven_scenes", tmp_path)) == [NAME]
+
+
 def test_a_sequence_of_one_frame_is_one(tmp_path):
     numbered(tmp_path / NAME, 1)
     assert len(read_one("seven_scenes", tmp_path, NAME)[0]) == 1

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from l9.errors import RefusedObject, UsageError
 from l9.readers.contract import REFUSE, Found
-from l9.readers.files import printable
+from l9.readers.files import is_folder, printable
 from l9.readers.lists import named, read_text
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ def entries(folder: Path, pattern: re.Pattern[str]) -> tuple[list[re.Match[str]]
     if not folder.is_dir():
         return [], 0
     with os.scandir(folder) as found:
-        names = sorted(entry.name for entry in found if not _is_furniture(entry.name) and not entry.is_dir())
+        names = sorted(entry.name for entry in found if not _is_furniture(entry.name) and not is_folder(entry))
     matches = [match for name in names if (match := pattern.fullmatch(name))]
     return matches, len(names) - len(matches)
 
@@ -52,7 +52,7 @@ def folders_with(root: Path, levels: int, is_one: Callable[[Path], bool], expect
 def folders_in(folder: Path) -> list[str]:
     """Names of the folders in a folder, sorted; hidden ones and those that cannot be printed are left out."""
     with os.scandir(folder) as found:
-        return sorted(entry.name for entry in found if entry.name.isprintable() and not entry.name.startswith(".") and entry.is_dir())
+        return sorted(entry.name for entry in found if entry.name.isprintable() and not entry.name.startswith(".") and is_folder(entry))
 
 
 def below(folder: str, name: str) -> str:

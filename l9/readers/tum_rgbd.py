@@ -91,7 +91,7 @@ def read(files: Sequence[BinaryIO], found: Found, up: Axis) -> Scan:
     taken = [(one, places[folder + colour.paths[one]], places[folder + depth.paths[other]], other) for one, other in there]
     colour_camera, depth_camera = (fitted(camera_of(found.id), size) for size in sizes_of(files, names, taken[0][1], taken[0][2]))
     with named(names[2]):
-        poses = _poses(path, colour.times[[one for one, *_ in taken]])
+        poses = poses_at(path, colour.times[[one for one, *_ in taken]])
     shots = [
         Shot(one, picture, measured, pose, colour_camera, depth_camera, float(depth.times[other]))
         for (one, picture, measured, other), pose in zip(taken, poses, strict=True)
@@ -155,7 +155,8 @@ def _pairs(colour: Pictures, depth: Pictures) -> list[tuple[int, int]]:
     return paired(colour.times, depth.times, APART)
 
 
-def _poses(path: Float[ndarray, "n 8"], wanted: Float[ndarray, "m"]) -> list[Float[ndarray, "4 4"] | None]:
+def poses_at(path: Float[ndarray, "n 8"], wanted: Float[ndarray, "m"]) -> list[Float[ndarray, "4 4"] | None]:
+    """The pose nearest to each wanted time, None where it is APART or more from it or not finite; RefusedObject `bad-pose`."""
     if not len(path):
         return [None] * len(wanted)
     chosen = nearest(path[:, 0], wanted)
