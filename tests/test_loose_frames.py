@@ -1,6 +1,5 @@
 """Frames in loose files go through the sandbox, however many files there are; memory does not grow with them, and readings do not meet."""
 
-import json
 import tracemalloc
 from pathlib import Path
 
@@ -59,16 +58,33 @@ def test_recordings_of_many_files_are_read_in_the_sandbox(tmp_path, sandbox, mod
 @pytest.mark.parametrize("module", TREES)
 def test_a_card_makes_a_store_of_its_tree(tmp_path, module):
     root = getattr(loose_trees, module)(tmp_path / "root", frames=13)
-    card, digests = load_card(module), DigestCache(tmp_path / "digests.sqlite")
-    prep = Prep(Use(fused_blocks, voxel=0.2, side=16))
-    with new_sandbox() as child:
-        listing = find_objects(card, root, child)
-        plan = make_plan(card, prep, root, listing, digests)
-        store = run_plan(plan, tmp_path, workers=0, address=None, sandbox=child, digests=digests, say=quiet)[0]
-    digests.close()
+    store = prepared(tmp_path, module, root)
     counts = store.manifest["counts"]
-    assert (counts["planned"], counts["quarantined"]) == (len(listing), 0), json.dumps(store.quarantine())
+    assert (counts["planned"], counts["quarantined"]) == (len(found_in(module, root)), 0)
     assert store.up == ("+Z" if module in ("tum_rgbd", "matterport3d") else "-Y")
+
+
+def test_recordings_that_cannot_be_used_are_in_quarantine_and_the_others_are_done(tmp_path):
+    root = seven_scenes(tmp_path / "root", frames=13)
+    for pose in (root / "chess/seq-01").glob("*.pose.txt"):
+        pose.unlink()
+    put(root / "chess/seq-02/frame-000007.depth.png", b"no picture")
+    (root / "stairs/seq-01/frame-000003.pose.txt").unlink()
+    store = prepared(tmp_path, "seven_scenes", root)
+    assert {row["id"]: row["reason"] for row in store.quarantine()} == {"chess/seq-01": "no-poses", "chess/seq-02": "broken-picture"}
+    notes = dict(zip(store.index["object"].to_pylist(), store.index["notes"].to_pylist(), strict=True))
+    assert notes["stairs/seq-01"] == "1 of 13 frames have no file of a pose: left out" and not notes["stairs/seq-02"]
+
+
+def prepared(home, module, root):
+    """The store that a card's preparation makes of a tree."""
+    card, digests = load_card(module), DigestCache(home / "digests.sqlite")
+    try:
+        with new_sandbox() as child:
+            plan = make_plan(card, Prep(Use(fused_blocks, voxel=0.2, side=16)), root, find_objects(card, root, child), digests)
+            return run_plan(plan, home, workers=0, address=None, sandbox=child, digests=digests, say=quiet)[0]
+    finally:
+        digests.close()
 
 
 def test_memory_does_not_grow_with_the_number_of_frames(tmp_path):
