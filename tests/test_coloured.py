@@ -13,7 +13,8 @@ from PIL import Image
 from l9.errors import RefusedObject
 from l9.readers import coloured, sweethome
 from l9.readers.contract import Found
-from l9.readers.mtl import Described, decoded_picture, read_mtl
+from l9.readers.mtl import Described, read_mtl
+from l9.readers.pictures import small_picture
 
 OBJ = b"""mtllib box.mtl
 v 0 0 0\nv 1 0 0\nv 1 2 0\nv 0 2 0\nv 0 0 3
@@ -144,7 +145,7 @@ def test_geometry_is_refused_as_it_is_without_colours():
 
 def test_large_pictures_are_made_smaller_and_keep_their_way_up():
     large = np.repeat(np.repeat(QUARTERS, 600, axis=0), 450, axis=1)
-    picture = decoded_picture(png(large))
+    picture = small_picture(png(large))
     assert picture.shape == (512, 384, 3)
     np.testing.assert_array_equal(picture[[0, 0, -1, -1], [0, -1, 0, -1]], QUARTERS.reshape(4, 3))
 
@@ -155,7 +156,7 @@ def test_a_picture_that_unpacks_to_billions_of_pixels_is_refused_before_it_does(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(RefusedObject):
-            decoded_picture(bytes(bomb))
+            small_picture(bytes(bomb))
 
 
 def test_material_files_are_read_line_by_line():

@@ -68,3 +68,9 @@ def test_json_of_another_form_is_named(tmp_path, text, words):
 def test_a_name_that_leads_elsewhere_is_not_safe(name):
     assert not lists.safe_name(name)
     assert lists.safe_name("night_stand_0001") and lists.safe_name("1a04e3ea.x")
+
+
+@pytest.mark.parametrize("path", ["", "/a", "a/", "a//b", "a/../b", "./a", "a/\x00", "a/" * 3000 + "b"])
+def test_a_path_that_leads_elsewhere_is_not_safe(path):
+    assert not lists.safe_path(path)
+    assert lists.safe_path("rgb/1305031102.175304.png") and lists.safe_path("a")

@@ -22,10 +22,11 @@ from l9.readers.contract import Found
 from l9.readers.files import printable
 from l9.readers.materials import LIBRARY, MATERIAL_BYTES, leads_outside
 from l9.readers.meshes import read_mesh
-from l9.readers.mtl import Described, decoded_picture, read_mtl
+from l9.readers.mtl import Described, read_mtl
 from l9.readers.named_colours import colour_named
 from l9.readers.obj import obj_text
 from l9.readers.obj_surface import ObjSurface, obj_surface
+from l9.readers.pictures import small_picture
 from l9.readers.sweethome import MEMBER_BYTES, member_bytes, model_member, opened, upright
 
 LIBRARIES = 8  # material files of one model that are read; models have one
@@ -107,7 +108,7 @@ def _described(text: bytes, beside: _Beside) -> tuple[dict[str, Described], list
 
 def _picture(reference: str, beside: _Beside, notes: list[str]) -> UInt8[ndarray, "h w 3"] | None:
     try:
-        return decoded_picture(beside.read(reference, PICTURE_BYTES))
+        return small_picture(beside.read(reference, PICTURE_BYTES))
     except RefusedObject as refusal:
         notes.append(f"'{printable(reference[:100])}' {_why(refusal)}: its material has a plain colour")
         return None

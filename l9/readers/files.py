@@ -30,7 +30,7 @@ def _walk(
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if _is_folder(entry):
+            if is_folder(entry):
                 real = os.path.realpath(entry.path)
                 if real not in above:
                     yield from _walk(Path(entry.path), below / entry.name, (*above, real), endings, walked)
@@ -38,7 +38,7 @@ def _walk(
                 yield below / entry.name
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
+def is_folder(entry: "os.DirEntry[str]") -> bool:
     """A link that leads to itself is no folder: it stays in the list as a file, to be refused by name."""
     try:
         return entry.is_dir()

@@ -1,7 +1,9 @@
 """What datasets keep beside their objects: lists of names, lists of splits, and a root that is recognised by one of its parts."""
 
+import contextlib
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -64,6 +66,26 @@ def read_json(root: Path, name: str, is_entry: Callable[[Any], bool], expected: 
     return value
 
 
+@contextlib.contextmanager
+def named(what: str) -> Iterator[None]:
+    """Refusals from within say what they are about: `what`, such as a file's name, goes before their detail."""
+    try:
+        yield
+    except RefusedObject as error:
+        raise RefusedObject(error.reason, f"{what}: {error.detail}") from error
+
+
 def safe_name(name: str) -> bool:
     """Whether a name from a list is one plain part of a path, so that it cannot lead out of the root."""
     return name.isprintable() and name not in ("", ".", "..") and PurePosixPath(name).name == name
+
+
+def safe_path(path: str) -> bool:
+    """Whether a path from a list is one of plain parts, so that it cannot lead out of the folder it is below."""
+    return len(path) < 4096 and all(map(safe_name, path.split("/")))
+
+
+def hashed_split(name: str) -> str:
+    """The split of what shares a name, where no list says one: 80 % "train", 10 % "validation", 10 % "test"."""
+    share = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
+    return "train" if share < 0.8 else "validation" if share < 0.9 else "test"

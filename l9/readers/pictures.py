@@ -1,16 +1,20 @@
-"""One encoded picture (JPEG, PNG) to pixels, its size known before a pixel is decoded."""
+"""Encoded pictures (JPEG, PNG, ...) to pixels, the size of each known before a pixel is decoded: all of l9's decoding is here."""
 
 import io
 import warnings
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 from numpy import ndarray
 
 from l9.errors import RefusedObject
 
 MAX_PIXELS = 1 << 26  # of one picture: 8192 x 8192; a bomb says more
+PICTURE_SIDE = 4096  # pixels of a texture's longer side before it is decoded
+KEPT_SIDE = 512  # pixels of its longer side that are kept: 2 mm on a piece of furniture 1 m long
+TEXTURE_FORMATS = ("PNG", "JPEG", "GIF", "BMP")  # of all that Pillow opens; furniture comes with the first two
+DEPTH_MODES = ("I;16", "I;16B", "I;16L")  # Pillow's names for one channel of 16 bits
 
 
 def colour_picture(data: bytes, kind: str, size: tuple[int, int] | None = None) -> UInt8[ndarray, "h w 3"]:
@@ -21,6 +25,53 @@ def colour_picture(data: bytes, kind: str, size: tuple[int, int] | None = None) 
     """
     with _opened(data, kind, size) as picture:
         return _pixels(picture if picture.mode == "RGB" else _converted(picture))
+
+
+def depth_picture(data: bytes, size: tuple[int, int] | None = None) -> UInt16[ndarray, "h w"]:
+    """The values of a PNG of one channel of 16 bits, row 0 on top.
+
+    size    as of `colour_picture`
+    raises  RefusedObject `broken-picture`, also where it is no such PNG; `wrong-size` or `too-large`
+    """
+    with _opened(data, "PNG", size) as picture:
+        if picture.mode not in DEPTH_MODES:
+            raise RefusedObject("broken-picture", f"a PNG of mode {picture.mode}; expected one channel of 16 bits")
+        return _pixels(picture).astype(np.uint16, copy=False)
+
+
+def picture_size(data: bytes, kind: str) -> tuple[int, int]:
+    """Width and height, no pixel decoded; RefusedObject `broken-picture` or `too-large`."""
+    with _opened(data, kind, None) as picture:
+        return int(picture.size[0]), int(picture.size[1])
+
+
+def small_picture(data: bytes) -> UInt8[ndarray, "h w 3"]:
+    """A texture's RGB pixels, row 0 on top, at most KEPT_SIDE on its longer side; transparency is left out.
+
+    raises  RefusedObject `too-large`, or `unreadable` with what Pillow said
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=TEXTURE_FORMATS) as picture:
+            if max(picture.size) > PICTURE_SIDE or min(picture.size) < 1:
+                raise RefusedObject("too-large", f"{picture.size[0]}x{picture.size[1]} pixels; expected at most {PICTURE_SIDE}")
+            picture.draft("RGB", (KEPT_SIDE, KEPT_SIDE))  # a JPEG is decoded at the eighth it is needed at
+            return np.asarray(_reduced(picture.convert("RGB")))
+    except (MemoryError, RefusedObject):
+        raise
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError, bombs ...
+        raise RefusedObject("unreadable", f"{type(error).__name__}: {' '.join(str(error).split())[:100]}") from error
+
+
+def _reduced(picture: Any) -> Any:
+    from PIL import Image
+
+    scale = KEPT_SIDE / max(picture.size)
+    if scale >= 1:
+        return picture
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.BOX)
 
 
 def _opened(data: bytes, kind: str, size: tuple[int, int] | None) -> Any:

@@ -13,7 +13,6 @@ Where the lists are missing, spaces are parted by a hash of their number: 80 % t
 source  Dai et al., ScanNet: Richly-annotated 3D Reconstructions of Indoor Scenes, CVPR 2017
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from l9.errors import RefusedObject
 from l9.geometry.mesh import Axis
 from l9.geometry.scan import Scan, Surface
 from l9.readers.contract import REFUSE, Found
-from l9.readers.lists import check_root, read_lines
+from l9.readers.lists import check_root, hashed_split, read_lines
 from l9.readers.ply import read_coloured_ply
 from l9.readers.scannet_labels import read_table, vertex_labels
 from l9.readers.sens import read_sens
@@ -64,7 +63,7 @@ def _found(root: Path, folder: str, name: str, part: Part, table: str, splits: d
     if labelled:
         chosen["table"] = table
     facts = {"roles": list(chosen), **({REFUSE: ["missing-file", f"{lacking[0]} is not there"]} if lacking else {})}
-    split = _hashed_split(name) if splits is None else splits.get(name, "test" if folder == "scans_test" else "train")
+    split = hashed_split(name.rsplit("_", 1)[0]) if splits is None else splits.get(name, "test" if folder == "scans_test" else "train")
     return Found(name, tuple(chosen.values()) or tuple(files.values())[:1], split=split, facts=facts)
 
 
@@ -108,9 +107,3 @@ def _listed(root: Path, name: str) -> list[str]:
     if wrong := [line for line in lines if not SCENE.fullmatch(line)]:
         raise RefusedObject("bad-catalog", f"{name}: {wrong[0][:40]!r}; expected names such as scene0000_00")
     return lines
-
-
-def _hashed_split(name: str) -> str:
-    space = name.rsplit("_", 1)[0]
-    share = int(hashlib.sha256(space.encode()).hexdigest()[:8], 16) / 2**32
-    return "train" if share < 0.8 else "validation" if share < 0.9 else "test"

@@ -24,6 +24,7 @@ from l9.errors import RefusedObject
 from l9.geometry.camera import Pinhole
 from l9.geometry.scan import Frame
 from l9.readers.pictures import MAX_PIXELS, colour_picture
+from l9.readers.poses import is_pose
 
 VERSION = 4
 NAME_BYTES = 4096  # of a sensor's name; ScanNet's are short
@@ -33,7 +34,6 @@ COLOUR_CODECS = {1: "PNG", 2: "JPEG"}  # 0, raw, occurs in no published scan
 RAW, ZLIB = 0, 1
 DEPTH_CODECS = (RAW, ZLIB)  # of uint16; 2 is a codec of the scanning app alone
 FINEST = 1e6  # depth units a metre; ScanNet has 1,000
-RIGID = 1e-2  # how far a pose's rotation may be from one: float32 and a registration's rounding
 
 
 @dataclass(frozen=True)
@@ -138,15 +138,6 @@ def _colour_pose(colour: Float[ndarray, "4 4"], depth: Float[ndarray, "4 4"]) ->
             raise RefusedObject("bad-header", "extrinsics that are no rotation and shift")
     pose: ndarray = depth @ np.linalg.inv(colour)
     return pose
-
-
-def is_pose(matrix: Float[ndarray, "4 4"]) -> bool:
-    """Whether a 4x4 matrix is a rotation and a shift, within what float32 rounds."""
-    if not np.isfinite(matrix).all() or np.abs(matrix).max() > 1e6:
-        return False
-    rotation = matrix[:3, :3]
-    orthogonal = np.abs(rotation @ rotation.T - np.eye(3)).max() < RIGID
-    return bool(orthogonal and np.linalg.det(rotation) > 0 and np.abs(matrix[3] - [0, 0, 0, 1]).max() < RIGID)
 
 
 def _frame(stream: BinaryIO, header: Header, number: int, end: int, wanted: tuple[bool, bool]) -> Frame | None:

@@ -17,12 +17,17 @@ with atheris.instrument_imports(include=["l9.readers"]):
 
     import l9.readers.coloured
     import l9.readers.folder
+    import l9.readers.matterport3d
     import l9.readers.modelnet_h5
     import l9.readers.modelnet_resampled
     import l9.readers.scannet_labels
     import l9.readers.sens
+    import l9.readers.seven_scenes
     import l9.readers.shapenetpart
-    import l9.readers.sweethome  # noqa: F401
+    import l9.readers.sun3d
+    import l9.readers.sweethome
+    import l9.readers.threedmatch
+    import l9.readers.tum_rgbd  # noqa: F401
 
 from l9.errors import RefusedObject, UsageError
 

@@ -5,6 +5,7 @@ import json
 import zipfile
 
 import numpy as np
+from loose_trees import colour, depth, encoded, intrinsics, rows, shifted
 from mesh_bytes import (
     CATALOG,
     FACES,
@@ -52,6 +53,30 @@ def coloured():
 def sens_files():
     depth = np.full((HEIGHT, WIDTH), 2000, np.uint16)
     return [sens(2), header(1, codecs=(2, 0)) + frame(np.eye(4), plain_colour(), depth, compress=bytes)]
+
+
+def depths():
+    return [encoded(depth()), encoded(depth().astype(np.uint8)), encoded(colour())]
+
+
+def poses():
+    raw = "16 12 15 16 7.5 4 0.1 -0.2 0 0 0\n"
+    lost = rows(np.full((4, 4), -np.inf)) + "-1.#IND 1.#QNAN\n"
+    return [text.encode() for text in (rows(shifted(1.5)), rows(shifted(0)[:3]), lost, intrinsics(), raw)]
+
+
+def tum_lists():
+    shown = "# color images\n# timestamp filename\n1305031102.175304 rgb/1305031102.175304.png\n1305031102.2,rgb/b.png\n"
+    hidden = "1305031102.160407 depth/1305031102.160407.png\n1305031102.21 ../x.png\n"
+    path = "# timestamp tx ty tz qx qy qz qw\n1305031102.1758 1.34 0.62 1.65 0.65 0.61 -0.29 -0.32\n1305031102.2 nan 0 0 0 0 0 1\n"
+    return ["\0".join(parts).encode() for parts in ((shown, hidden.splitlines()[0], path), (shown, hidden, path))]
+
+
+def confs():
+    lines = f"intrinsics_matrix 15 0 8  0 16 4  0 0 1\nscan a_d0_0.png a_i0_0.jpg {' '.join(['0'] * 16)}\n"
+    head = "dataset matterport\nn_images 2\ndepth_directory undistorted_depth_images\ncolor_directory undistorted_color_images\n"
+    good = f"scan a_d0_1.png a_i0_1.jpg {' '.join(map(str, shifted(2).ravel()))}\n"
+    return [(head + lines + good).encode(), (head + good).encode(), (lines + "scan ../x.png b.jpg nan\n").encode()]
 
 
 def labels():

@@ -108,6 +108,55 @@ def sens(data: bytes) -> None:
         assert np.isfinite(frame.pose).all() and np.isfinite(frame.colour_pose).all()
 
 
+def depth(data: bytes) -> None:
+    from l9.readers.loose_frames import DepthCode
+    from l9.readers.pictures import depth_picture
+
+    for code in (DepthCode(5000), DepthCode(1000, (65535,), turned=True)):
+        metres = code.metres(depth_picture(data))
+        assert metres.dtype == np.float32 and metres.ndim == 2 and (metres >= 0).all() and (metres <= 65.535).all()
+
+
+def poses(data: bytes) -> None:
+    """The bytes as each of the files that hold one matrix."""
+    from l9.readers.matterport_raw import read_intrinsics
+    from l9.readers.poses import is_pose, matrix_camera, matrix_pose, numbers_of
+
+    with contextlib.suppress(RefusedObject):
+        pose = matrix_pose(data)
+        assert pose is None or is_pose(pose)
+    for camera in (lambda: matrix_camera(data, (16, 12)), lambda: read_intrinsics(data)[0]):
+        with contextlib.suppress(RefusedObject):
+            assert np.isfinite(list(vars(camera()).values())).all() and camera().fx > 0
+    assert numbers_of(data, 5000, "bad-pose").dtype == np.float64
+
+
+def tum(data: bytes) -> None:
+    """Lists of colour and depth and a path, parted by zero bytes."""
+    from l9.readers.moments import paired
+    from l9.readers.poses import is_pose
+    from l9.readers.tum_rgbd import poses_at, read_path, read_pictures
+
+    shown, hidden, path = [*data.split(b"\0", 2), b"", b""][:3]
+    colour = read_pictures(shown)
+    assert np.isfinite(colour.times).all() and (np.diff(colour.times) >= 0).all()
+    assert all(not name.startswith("/") and ".." not in name.split("/") for name in colour.paths)
+    assert all(pose is None or is_pose(pose) for pose in poses_at(read_path(path), colour.times))
+    pairs = paired(colour.times, read_pictures(hidden).times, 0.02)
+    assert all(len({pair[side] for pair in pairs}) == len(pairs) for side in (0, 1))
+
+
+def conf(data: bytes) -> None:
+    from l9.readers.matterport3d import read_conf
+    from l9.readers.poses import checked_camera, checked_pose
+
+    for one in read_conf(data).listed:
+        assert one.colour.count("/") == one.depth.count("/") == 1 and ".." not in (*one.colour.split("/"), *one.depth.split("/"))
+        for check in (lambda one=one: checked_camera(16, 12, one.intrinsics), lambda one=one: checked_pose(one.pose)):
+            with contextlib.suppress(RefusedObject):
+                check()
+
+
 def vertex_labels(data: bytes) -> None:
     """Segments, groups and the table, parted by zero bytes, of a mesh of six vertices."""
     from l9.readers.scannet_labels import read_table, vertex_labels
@@ -156,6 +205,10 @@ TARGETS: dict[str, Target] = {
     "catalog": Target(seeds.catalogs, function=catalog),
     "coloured": Target(seeds.coloured, function=coloured),
     "sens": Target(seeds.sens_files, function=sens),
+    "depth": Target(seeds.depths, function=depth),
+    "poses": Target(seeds.poses, function=poses),
+    "tum": Target(seeds.tum_lists, function=tum),
+    "conf": Target(seeds.confs, function=conf),
     "labels": Target(seeds.labels, function=vertex_labels),
     "properties": Target(seeds.properties, function=properties),
     "mtl": Target(seeds.materials, function=materials),
