@@ -108,6 +108,20 @@ def sens(data: bytes) -> None:
         assert np.isfinite(frame.pose).all() and np.isfinite(frame.colour_pose).all()
 
 
+def disparity(data: bytes) -> None:
+    """A calibration, a zero byte, and a disparity of three by two pixels."""
+    from l9.geometry.camera import depth_of_disparity
+    from l9.readers.disparity import read_disparity
+    from l9.readers.middlebury import read_calibration
+
+    text, _, values = data.partition(b"\0")
+    found = read_disparity(values, (3, 2))
+    assert found.shape == (2, 3) and found.dtype == np.float32
+    cameras = read_calibration(io.BytesIO(text))
+    depth = depth_of_disparity(found, cameras.focal, cameras.baseline, cameras.doffs)
+    assert np.isfinite(depth).all() and (depth >= 0).all()
+
+
 def vertex_labels(data: bytes) -> None:
     """Segments, groups and the table, parted by zero bytes, of a mesh of six vertices."""
     from l9.readers.scannet_labels import read_table, vertex_labels
@@ -156,6 +170,7 @@ TARGETS: dict[str, Target] = {
     "catalog": Target(seeds.catalogs, function=catalog),
     "coloured": Target(seeds.coloured, function=coloured),
     "sens": Target(seeds.sens_files, function=sens),
+    "disparity": Target(seeds.disparities, function=disparity),
     "labels": Target(seeds.labels, function=vertex_labels),
     "properties": Target(seeds.properties, function=properties),
     "mtl": Target(seeds.materials, function=materials),
