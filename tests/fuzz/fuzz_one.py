@@ -16,8 +16,10 @@ with atheris.instrument_imports(include=["l9.readers"]):
     from fuzz_targets import TARGETS
 
     import l9.readers.coloured
+    import l9.readers.disparity
     import l9.readers.folder
     import l9.readers.matterport3d
+    import l9.readers.middlebury
     import l9.readers.modelnet_h5
     import l9.readers.modelnet_resampled
     import l9.readers.scannet_labels

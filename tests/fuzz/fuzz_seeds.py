@@ -79,6 +79,17 @@ def confs():
     return [(head + lines + good).encode(), (head + good).encode(), (lines + "scan ../x.png b.jpg nan\n").encode()]
 
 
+def disparities():
+    text = b"cam0=[20 0 1; 0 20 1; 0 0 1]\ncam1=[20 0 2.5; 0 20 1; 0 0 1]\ndoffs=1.5\nbaseline=250\n\0"
+    values = np.array([[1, 2, np.inf], [0, np.nan, 5]], np.float32)
+    packed, grey = io.BytesIO(), io.BytesIO()
+    np.savez_compressed(packed, values)
+    Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3)).save(grey, "PNG")
+    headers = {b"Pf\n3 2\n-1.0\n": "<f4", b"Pf 3 2 1 ": ">f4"}
+    pfm = [header + values[::-1].astype(order).tobytes() for header, order in headers.items()]
+    return [text + one for one in (*pfm, packed.getvalue(), grey.getvalue())]
+
+
 def labels():
     files = [json.dumps({"segIndices": SEGMENTS}), json.dumps({"segGroups": GROUPS})]
     return ["\0".join([*files, table]).encode() for table in (TABLE, OLD_TABLE)]

@@ -157,6 +157,20 @@ def conf(data: bytes) -> None:
                 check()
 
 
+def disparity(data: bytes) -> None:
+    """A calibration, a zero byte, and a disparity of three by two pixels."""
+    from l9.geometry.camera import depth_of_disparity
+    from l9.readers.disparity import read_disparity
+    from l9.readers.middlebury import read_calibration
+
+    text, _, values = data.partition(b"\0")
+    found = read_disparity(values, (3, 2))
+    assert found.shape == (2, 3) and found.dtype == np.float32
+    cameras = read_calibration(io.BytesIO(text))
+    depth = depth_of_disparity(found, cameras.focal, cameras.baseline, cameras.doffs)
+    assert np.isfinite(depth).all() and (depth >= 0).all()
+
+
 def vertex_labels(data: bytes) -> None:
     """Segments, groups and the table, parted by zero bytes, of a mesh of six vertices."""
     from l9.readers.scannet_labels import read_table, vertex_labels
@@ -209,6 +223,7 @@ TARGETS: dict[str, Target] = {
     "poses": Target(seeds.poses, function=poses),
     "tum": Target(seeds.tum_lists, function=tum),
     "conf": Target(seeds.confs, function=conf),
+    "disparity": Target(seeds.disparities, function=disparity),
     "labels": Target(seeds.labels, function=vertex_labels),
     "properties": Target(seeds.properties, function=properties),
     "mtl": Target(seeds.materials, function=materials),
