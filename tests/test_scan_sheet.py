@@ -7,7 +7,7 @@ import pytest
 from room_by_hand import CAMERA, room
 
 from l9.draw.scan_sheet import depth_picture, label_colours, scan_sheet, scan_tile
-from l9.draw.surface_view import surface_view, view_axes
+from l9.draw.surface_view import behind, surface_view, view_axes
 from l9.errors import RefusedObject
 from l9.geometry.frame_colours import UNSEEN, colours_from_frames
 from l9.geometry.mesh import AXES
@@ -60,6 +60,15 @@ def test_views_are_turned_not_mirrored(up, elevation):
     axes = view_axes(up, elevation)
     np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(axes) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("up", AXES)
+def test_a_recording_that_looks_one_way_is_seen_from_behind(up):
+    """The viewer of a level view looks where the cameras did, whichever axis is up; cameras that look all around give none."""
+    for angle in (0.3, 2.0, -2.5):
+        looking = -view_axes(up, 0.0, angle)[2]
+        assert behind(np.array([looking, looking]), up) == pytest.approx(angle)
+    assert behind(np.array([looking, -looking]), up) is None and behind(np.zeros((0, 3)), up) is None
 
 
 def test_points_have_the_colour_that_frames_see(frames):

@@ -30,6 +30,19 @@ def test_frames_are_what_was_written(tmp_path):
         assert one.seconds == 0
 
 
+def test_colour_may_be_jpeg_and_png_goes_before_it(tmp_path):
+    root = seven_scenes(tmp_path)
+    picture = np.full_like(colour(), 90)
+    put(frame_file(root, 1, "color.jpg"), encoded(picture, "JPEG"))
+    frame_file(root, 2, "color.png").unlink()
+    put(frame_file(root, 2, "color.jpg"), encoded(picture, "JPEG"))
+    put(frame_file(root, 2, "depth.jpg"), b"no frame's")
+    frames, notes = read_one("seven_scenes", root, NAME)
+    assert [one.number for one in frames] == [0, 1, 2] and notes == ["1 files are no frame's: left alone"]
+    assert_array_equal(frames[1].colour, colour(1))
+    assert np.abs(frames[2].colour.astype(int) - 90).max() < 3
+
+
 def test_colour_and_depth_have_their_published_cameras(tmp_path):
     wide = {"width": 640, "height": 480}
     put(tmp_path / NAME / "frame-000007.color.png", encoded(colour(**wide)))

@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, Int, UInt8
 from numpy import ndarray
 
 from l9.draw.grid import GAP, TITLE, sample_grid
-from l9.draw.surface_view import surface_view
+from l9.draw.surface_view import behind, surface_view
 from l9.draw.text import font
 from l9.errors import RefusedObject
 from l9.fingerprint import Json
@@ -24,6 +24,7 @@ WIDTH = 200  # pixels of a frame's picture
 PANEL = (616, 520)  # width and height of a picture of the surface, pixels
 VOXEL = 0.02  # metres
 ABOVE, ASLANT = 90.0, 50.0  # degrees
+FLAT, ASIDE = 15.0, 0.25  # degrees and radians, of a recording that looks one way
 NEAR, FAR = np.array([250, 225, 90]), np.array([40, 30, 110])  # colours of the least depth of a frame and of the greatest
 BARE = (170, 178, 190)  # RGB of a surface that has no colours
 OTHER = np.array([225, 225, 225])  # RGB of what has no class
@@ -157,17 +158,21 @@ def _fused(scan: Scan, facts: ScanFacts) -> UInt8[ndarray, "h w 3"] | None:
     if scan.frames is None:
         return None
     every = max(1, -(-facts.frames // MOST_FUSED))
-    fusion = Fusion(VOXEL)
+    fusion, looks = Fusion(VOXEL), []
     for frame in _every(scan.frames(False, True), every):
         if frame.depth is not None:
             fusion.add(frame.depth, frame.depth_camera, frame.pose)
             facts.fused_frames += 1
+            looks.append(frame.pose[:3, 2])
     vertices, faces = _surface_of(fusion)
     facts.fused_vertices, facts.fused_faces = len(vertices), len(faces)
     if not len(faces):
         return None
     colours = colours_from_frames(vertices, _every(scan.frames(True, True), every), 3 * VOXEL)
-    return surface_view(vertices, faces, colours, up=scan.up, elevation_degrees=ASLANT, size=PANEL)
+    azimuth = behind(np.array(looks).reshape(-1, 3), scan.up)
+    if azimuth is None:
+        return surface_view(vertices, faces, colours, up=scan.up, elevation_degrees=ASLANT, size=PANEL)
+    return surface_view(vertices, faces, colours, up=scan.up, elevation_degrees=FLAT, size=PANEL, azimuth=azimuth + ASIDE)
 
 
 def _surface_of(fusion: Fusion) -> tuple[Float[ndarray, "v 3"], Int[ndarray, "f 3"]]:

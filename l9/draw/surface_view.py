@@ -10,8 +10,9 @@ from l9.geometry.scene import raycasting_scene
 
 FINER = 2  # rays per pixel and direction, averaged: smooth edges
 AMBIENT = 0.55  # share of the light that comes from everywhere
+MOSTLY = 0.6  # length of the mean of level directions from which on they agree
 BORDER = 0.02  # share of the picture left free on every side
-AZIMUTH = np.radians(30.0)  # from the front to the right, of a view that is not from above
+AZIMUTH = float(np.radians(30.0))  # from the front to the right, of a view that is not from above
 
 
 def surface_view(
@@ -22,15 +23,17 @@ def surface_view(
     up: Axis,
     elevation_degrees: float,
     size: tuple[int, int],
+    azimuth: float = AZIMUTH,
 ) -> UInt8[ndarray, "h w 3"]:
     """An orthographic picture that fits the surface, on white.
 
     colours            RGB of each vertex; a ray takes that of the nearest corner of the face it meets
     elevation_degrees  90: from above, with the axis after `up` (x y z x; +X where +Z is up) to the right
     size               (width, height) of the picture, pixels
+    azimuth            radians counter-clockwise about `up`, of a view that is not from above; see `view_axes`
     """
     width, height = size
-    view = view_axes(up, elevation_degrees)
+    view = view_axes(up, elevation_degrees, azimuth)
     corners = vertices[faces].astype(np.float64)
     facing = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) @ view[2] > 0
     if not facing.any():
@@ -43,16 +46,31 @@ def surface_view(
     return np.rint(picture.reshape(height, FINER, width, FINER, 3).mean(axis=(1, 3))).astype(np.uint8)
 
 
-def view_axes(up: Axis, elevation_degrees: float) -> Float[ndarray, "3 3"]:
-    """Rows: the picture's right, the picture's up, towards the viewer; unit vectors in the surface's axes."""
+def view_axes(up: Axis, elevation_degrees: float, azimuth: float = AZIMUTH) -> Float[ndarray, "3 3"]:
+    """Rows: the picture's right, the picture's up, towards the viewer; unit vectors in the surface's axes.
+
+    azimuth  radians about `up` from the axis after it to the picture's right, so that at 0 the viewer looks along the axis after that
+    """
     upward = axis_vector(up)
     right = np.roll(np.abs(upward), 1)  # the axis after `up`
     back = np.cross(upward, right)
-    turn = 0.0 if elevation_degrees >= 90 else AZIMUTH
+    turn = 0.0 if elevation_degrees >= 90 else azimuth
     right, back = np.cos(turn) * right + np.sin(turn) * back, np.cos(turn) * back - np.sin(turn) * right
     lift = np.radians(elevation_degrees)
     toward = np.sin(lift) * upward - np.cos(lift) * back
     return np.stack([right, np.cross(toward, right), toward])
+
+
+def behind(looks: Float[ndarray, "n 3"], up: Axis) -> float | None:
+    """The azimuth from which a viewer looks as most of these unit vectors do; None where they look all around.
+
+    A recording from one place shows surfaces that are seen from there alone.
+    """
+    level = axis_vector(up)
+    right = np.roll(np.abs(level), 1)
+    back = np.cross(level, right)
+    mean = np.array([looks @ right, looks @ back]).mean(axis=1) if len(looks) else np.zeros(2)
+    return float(np.arctan2(-mean[0], mean[1])) if np.linalg.norm(mean) > MOSTLY else None
 
 
 def _rays(middle: Float[ndarray, "3"], start: float, step: float, size: tuple[int, int]) -> Float[ndarray, "h w 6"]:

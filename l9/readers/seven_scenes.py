@@ -1,6 +1,6 @@
 """7-Scenes: sequences of RGB-D frames of seven rooms, by a Kinect whose depth is not registered to its colour.
 
-    <root>/{chess,fire,heads,office,pumpkin,redkitchen,stairs}/seq-01/frame-000000.{color.png,depth.png,pose.txt}
+    <root>/{chess,fire,heads,office,pumpkin,redkitchen,stairs}/seq-01/frame-000000.{color.png or .jpg,depth.png,pose.txt}
                                                               TrainSplit.txt, TestSplit.txt: lines such as sequence1, which is seq-01
 
 An object is a sequence, `stairs/seq-01`; `<root>` may be one scene's folder, and its ids are the same. A pose is that of the depth camera,
