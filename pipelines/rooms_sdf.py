@@ -6,7 +6,7 @@ expect  EXPECT
 """
 
 from l9.config import Pipeline, Prep, Set, Use
-from l9.stages import fused_blocks, scene_blocks
+from l9.stages import fused_blocks, fused_mesh, scene_blocks
 
 pipeline = Pipeline(
     name="rooms-sdf",
@@ -14,6 +14,7 @@ pipeline = Pipeline(
         "coarse": Set("rooms", Prep(Use(scene_blocks, voxel=0.05))),
         "fine": Set("rooms", Prep(Use(scene_blocks, voxel=0.02))),
         "depth": Set("rooms", Prep(Use(fused_blocks, voxel=0.05))),
+        "mesh": Set("rooms", Prep(Use(fused_mesh, voxel=0.02))),
         "fine_depth": Set("rooms", Prep(Use(fused_blocks, voxel=0.02))),
     },
 )

@@ -16,6 +16,7 @@ from l9.stages import (
     box_size,
     coarse_occupancy,
     fused_blocks,
+    fused_mesh,
     labelled_points,
     normalise,
     occupancy,
@@ -40,6 +41,7 @@ STEPS = {
     "coarse_occupancy": [(coarse_occupancy, {"seed": 0})],
     "scene_blocks": [(scene_blocks, {"voxel": 0.125, "truncate": 2, "side": 24})],
     "fused_blocks": [(fused_blocks, {"voxel": 0.125, "truncate": 2, "side": 32})],
+    "fused_mesh": [(fused_mesh, {"voxel": 0.05})],
     "labelled_points": [(labelled_points, {"count": 256, "seed": 0, "normals": True})],
 }
 
@@ -80,7 +82,9 @@ def measured():
     made = SOLIDS["chair"](np.random.default_rng(0))
     mesh, found = Mesh(made.vertices, made.faces), {}
     for name, steps in STEPS.items():
-        subject = {"labelled_points": _cloud, "scene_blocks": _scan, "fused_blocks": _scan}.get(name, lambda mesh: mesh)(mesh)
+        subject = {"labelled_points": _cloud, "scene_blocks": _scan, "fused_blocks": _scan, "fused_mesh": _scan}.get(
+            name, lambda mesh: mesh
+        )(mesh)
         (row,) = run_stages(subject, steps, object_id="chair/0000")
         columns = {
             column.name: {"dtype": column.dtype, "shape": list(column.shape), "statistics": _statistics(row[column.name])}

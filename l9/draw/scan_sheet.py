@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int, UInt8
+from jaxtyping import Float32, Int, UInt8
 from numpy import ndarray
 
 from l9.draw.grid import GAP, TITLE, sample_grid
@@ -164,7 +164,7 @@ def _fused(scan: Scan, facts: ScanFacts) -> UInt8[ndarray, "h w 3"] | None:
             fusion.add(frame.depth, frame.depth_camera, frame.pose)
             facts.fused_frames += 1
             looks.append(frame.pose[:3, 2])
-    vertices, faces = _surface_of(fusion)
+    vertices, faces = fused_surface(fusion)
     facts.fused_vertices, facts.fused_faces = len(vertices), len(faces)
     if not len(faces):
         return None
@@ -173,13 +173,6 @@ def _fused(scan: Scan, facts: ScanFacts) -> UInt8[ndarray, "h w 3"] | None:
     if azimuth is None:
         return surface_view(vertices, faces, colours, up=scan.up, elevation_degrees=ASLANT, size=PANEL)
     return surface_view(vertices, faces, colours, up=scan.up, elevation_degrees=FLAT, size=PANEL, azimuth=azimuth + ASIDE)
-
-
-def _surface_of(fusion: Fusion) -> tuple[Float[ndarray, "v 3"], Int[ndarray, "f 3"]]:
-    try:
-        return fused_surface(fusion)
-    except RefusedObject:
-        return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
 
 
 def _every(frames: Iterator[Frame], step: int) -> Iterator[Frame]:

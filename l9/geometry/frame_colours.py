@@ -13,7 +13,7 @@ from l9.geometry.scan import Frame
 UNSEEN = (200, 200, 200)  # RGB of a point that no frame sees
 
 
-def colours_from_frames(points: Float[ndarray, "n 3"], frames: Iterable[Frame], tolerance: float) -> UInt8[ndarray, "n 3"]:
+def colours_from_frames(points: Float[ndarray, "n 3"], frames: Iterable[Frame], tolerance: int | float) -> UInt8[ndarray, "n 3"]:
     """RGB of each point; `UNSEEN` where no frame sees it. Frames are looked at one at a time, those without colour or depth not at all.
 
     points     metres, the world of the poses

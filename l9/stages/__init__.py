@@ -3,6 +3,7 @@
 from l9.stages.box_size import box_size
 from l9.stages.coarse_occupancy import coarse_occupancy
 from l9.stages.fused_blocks import fused_blocks
+from l9.stages.fused_mesh import fused_mesh
 from l9.stages.labelled_points import labelled_points
 from l9.stages.normalise import normalise
 from l9.stages.occupancy import occupancy
@@ -15,6 +16,7 @@ __all__ = [
     "box_size",
     "coarse_occupancy",
     "fused_blocks",
+    "fused_mesh",
     "labelled_points",
     "normalise",
     "occupancy",

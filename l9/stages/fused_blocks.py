@@ -1,6 +1,7 @@
 """Yield: the depth frames of a scan fused into blocks of a truncated signed distance field, with what was seen and what was not."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from l9.stages.contract import yields
 from l9.stages.limits import check_number, check_size
 from l9.stages.scene_blocks import COARSEST, FINEST, MAX_SIDE
 from l9.store.columns import Column, Row
+
+if TYPE_CHECKING:
+    from l9.geometry.fusion import Fusion
 
 STEP = 16  # voxels: blocks are made of whole ones of the fusion's own
 MAX_EVERY = 10_000  # frames
@@ -30,6 +34,22 @@ def _columns(voxel: float = 0.05, truncate: int | float = 3, side: int = 64, eve
     )
 
 
+def fused(scan: Scan, voxel: float, truncate: int | float, every: int) -> "Fusion":
+    """Of so many frames of a scan one fused; they are read one at a time.
+
+    raises  RefusedObject `no-frames`, or as the frames' reader and `Fusion.add` say
+    """
+    from l9.geometry.fusion import Fusion
+
+    if scan.frames is None:
+        raise RefusedObject("no-frames", "a surface alone; expected frames")
+    fusion = Fusion(float(voxel), float(truncate * voxel))
+    for number, frame in enumerate(scan.frames(False, True)):
+        if number % every == 0 and frame.depth is not None:
+            fusion.add(frame.depth, frame.depth_camera, frame.pose)
+    return fusion
+
+
 @yields(columns=_columns, version=1)
 def fused_blocks(scan: Scan, voxel: float = 0.05, truncate: int | float = 3, side: int = 64, every: int = 1) -> Iterator[Row]:
     """A row for each block of side^3 voxels that a surface's band passes, in ascending order of place; voxels lie as in `scene_blocks`.
@@ -41,15 +61,8 @@ def fused_blocks(scan: Scan, voxel: float = 0.05, truncate: int | float = 3, sid
     side    a multiple of 16
     raises  RefusedObject `no-frames`, `no-depth` where no frame measured anything, or as the frames' reader and `Fusion.add` say
     """
-    from l9.geometry.fusion import Fusion
-
     _columns(voxel, truncate, side, every)
-    if scan.frames is None:
-        raise RefusedObject("no-frames", "a surface alone; expected frames")
-    fusion = Fusion(float(voxel), float(truncate * voxel))
-    for number, frame in enumerate(scan.frames(False, True)):
-        if number % every == 0 and frame.depth is not None:
-            fusion.add(frame.depth, frame.depth_camera, frame.pose)
+    fusion = fused(scan, voxel, truncate, every)
     blocks = sorted({tuple(int(first) // side for first in one.corner) for one in fusion.blocks()})
     if not blocks:
         raise RefusedObject("no-depth", "no frame measured a surface")
