@@ -1,8 +1,8 @@
-"""Rooms as grids: signed distances of their meshes with labels and things, and of their depth frames with what was seen.
+"""Rooms as grids: signed distances of their meshes with labels and things, and of their depth frames, with fused meshes.
 
 run     l9 run rooms_sdf          (l9 fetch rooms composes the 50 rooms first, once)
-takes   TAKES
-expect  EXPECT
+takes   2 min 21 s on 2 cores, 8.8 GB
+expect  50 of 50 done in each set: 812 and 3,194 blocks of the meshes at 5 and 2 cm, 795 and 3,202 of the depth frames, 50 fused meshes
 """
 
 from l9.config import Pipeline, Prep, Set, Use

@@ -54,6 +54,9 @@ def test_columns_are_told_apart_by_their_axes():
     turns = Column("occupancy", "uint8", (12, 8, 8, 8), axes="rotation x y z")
     assert headings(turns, np.stack([grid] * 12)) == ["occupancy, turn 0", "occupancy, turn 4", "occupancy, turn 8"]
     assert headings(Column("sdf", "float16", (8, 8, 8), axes="x y z"), grid.astype(np.float16)) == ["sdf: inside", "sdf: slice"]
+    metres = Column("tsdf", "float16", (8, 8, 8), unit="metre", axes="x y z")
+    assert headings(metres, grid.astype(np.float16)) == ["tsdf: inside", "tsdf: slice"]
+    assert headings(Column("block", "int32", (3,), axes="x y z"), np.zeros(3, np.int32)) == []
     views = Column("views", "uint8", (12, 16, 16), axes="view row column")
     assert headings(views, np.zeros((12, 16, 16), np.uint8)) == ["views 1", "views 4", "views 7", "views 10"]
     assert headings(views, np.zeros((1, 16, 16), np.uint8)) == ["views 0"]

@@ -25,7 +25,8 @@ Tile = UInt8[ndarray, "h w 3"]
 def row_tiles(columns: Sequence[Column], row: Mapping[str, Any], up: Axis, size: int) -> list[tuple[str, Tile]]:
     """Every column of a row that can be drawn, as (heading, RGB tile of `size` pixels); columns are told apart by their axes.
 
-    "… x y z"          a grid: of distances (a float) the inside and a slice through the middle, else what is occupied, in 3 turns
+    "… x y z"          a grid: of distances (a float) the inside and a slice through the middle, else what is occupied, in 3 turns; three
+                       numbers are a place, and not drawn
     "point xyz"        points with a unit, shaded by the column `normals` and coloured by one of whole numbers with the axes "point"
     "view row column"  4 grey pictures, as a quarter turn apart as there are
     """
@@ -39,7 +40,7 @@ def row_tiles(columns: Sequence[Column], row: Mapping[str, Any], up: Axis, size:
 def _column_tiles(
     column: Column, cell: ndarray, columns: Sequence[Column], row: Mapping[str, Any], up: Axis, size: int
 ) -> list[tuple[str, Tile]]:
-    if column.axes.endswith("x y z"):
+    if column.axes.endswith("x y z") and cell.ndim >= 3:
         grids = cell.reshape(-1, *cell.shape[-3:])
         return _distances(column, grids, up, size) if cell.dtype.kind == "f" else _occupied(column, grids, up, size)
     if column.axes == "view row column":
@@ -59,8 +60,13 @@ def _occupied(column: Column, grids: Num[ndarray, "k r r r"], up: Axis, size: in
 def _distances(column: Column, grids: Num[ndarray, "k r r r"], up: Axis, size: int) -> list[tuple[str, Tile]]:
     return [
         (f"{column.name}: inside", splat_voxels(-grids[0], size, up)),
-        (f"{column.name}: slice", slice_tile(grids[0].astype(np.float32), size, up)),
+        (f"{column.name}: slice", slice_tile(_in_box(grids[0].astype(np.float32), column.unit), size, up)),
     ]
+
+
+def _in_box(distances: Float[ndarray, "r r r"], unit: str) -> Float[ndarray, "r r r"]:
+    """Distances as `slice_tile` takes them: those in metres, whose voxels no column tells, so that the greatest has full colour."""
+    return distances * np.float32(FAR / max(float(np.abs(distances).max()), 1e-6)) if unit == "metre" else distances
 
 
 def _points(points: Float[ndarray, "n 3"], columns: Sequence[Column], row: Mapping[str, Any], up: Axis, size: int) -> Tile:

@@ -22,7 +22,8 @@ TILE = 128  # pixels
 
 
 def show_store(store: Store, words: Sequence[str], *, count: int, seed: int) -> tuple[dict[str, Any], ndarray | None]:
-    """Facts of the store as plain JSON, and a picture (h, w, 3) RGB uint8 of the first row of each chosen object, one a line.
+    """Facts of the store as plain JSON, and a picture (h, w, 3) RGB uint8 of one row of each chosen object, one a line: of many
+    rows the middle one, which of a scene's blocks shows more than the first.
 
     words    ids or unique prefixes; none: `count` objects spread over the classes (l9/prep/chosen.py)
     returns  no picture where no column can be drawn
@@ -65,7 +66,12 @@ def _part(about: dict[str, Any]) -> str:
 
 
 def _row(store: Store, about: dict[str, Any]) -> Row:
-    return store.shards[about["shard"]].row(about["at"])
+    return store.shards[about["shard"]].row(about["at"] + _shown(about))
+
+
+def _shown(about: dict[str, Any]) -> int:
+    """The middle one of an object's rows, which lie one after the other; of two the first."""
+    return int(about["rows"] - 1) // 2
 
 
 def _row_bytes(store: Store, column: Column, shown: Sequence[Row]) -> int:
@@ -91,7 +97,7 @@ def _picture(store: Store, chosen: Sequence[dict[str, Any]], rows: Sequence[Row]
 def _caption(about: dict[str, Any]) -> str:
     lines = [about["id"], " · ".join(filter(None, [about["label"] or "no label", _part(about)]))]
     if about["rows"] > 1:
-        lines.append(f"row 0 of {about['rows']:,}")
+        lines.append(f"row {_shown(about):,} of {about['rows']:,}")
     if about["notes"]:
         lines.append(about["notes"])
     return "\n".join(lines)
