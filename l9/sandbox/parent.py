@@ -131,6 +131,8 @@ class Sandbox:
             if self._child is None or self._child.process.poll() is not None:
                 self.close()
                 self._child = _Child(self.limits, self._imports, self._path)
+            if self._ended:  # while the child started: whoever ended us did not see it
+                raise L9Error("the sandbox has ended")
             answer = self._child.ask(request, descriptors, asked, seconds)
         except SandboxError:
             self.deaths += 1
