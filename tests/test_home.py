@@ -391,25 +391,26 @@ def test_runs_are_listed_without_bringing_their_weights(machines):
     assert not (two.path / "runs" / "a" / "training.json").exists() and (two.path / "runs" / "b" / "training.json").exists()
 
 
-def test_raw_data_is_fetched_once(machines, server, tmp_path):
+@pytest.mark.parametrize("name", ["card", "rooms/0123456789ab"])
+def test_raw_data_is_fetched_once(machines, server, tmp_path, name):
     import hashlib
 
     one, two = machines
-    one.push_raw("card")  # nothing was fetched
-    two.pull_raw("card")
-    assert not (two.path / "raw" / "card").exists()
+    one.push_raw(name)  # nothing was fetched
+    two.pull_raw(name)
+    assert not (two.path / "raw" / name).exists()
     sha256 = hashlib.sha256(b"chair").hexdigest()
     write(
-        one.path / "raw" / "card", {"usr/share/chair.sh3f": "chair", "source.json": json.dumps({"files": {"usr/share/chair.sh3f": sha256}})}
+        one.path / "raw" / name, {"usr/share/chair.sh3f": "chair", "source.json": json.dumps({"files": {"usr/share/chair.sh3f": sha256}})}
     )
-    one.push_raw("card")
-    two.pull_raw("card")
-    assert texts(two.path / "raw" / "card") == texts(one.path / "raw" / "card")
+    one.push_raw(name)
+    two.pull_raw(name)
+    assert texts(two.path / "raw" / name) == texts(one.path / "raw" / name)
     shutil.rmtree(two.path)
-    server.put(f"{tmp_path.name}/raw/card/usr/share/chair.sh3f", b"table")
-    with pytest.raises(StoreError, match=r"raw/card/usr/share/chair.sh3f is not what was fetched"):
-        two.pull_raw("card")
-    assert list((two.path / "raw").iterdir()) == []
+    server.put(f"{tmp_path.name}/raw/{name}/usr/share/chair.sh3f", b"table")
+    with pytest.raises(StoreError, match=rf"raw/{name}/usr/share/chair.sh3f is not what was fetched"):
+        two.pull_raw(name)
+    assert list((two.path / "raw" / name).parent.iterdir()) == []
 
 
 def test_two_machines_publish_one_store_at_once(machines, server, tmp_path):
