@@ -51,7 +51,8 @@ class Fusion:
     carve       a frame that sees a voxel free counts with +truncation in its mean, as in KinectFusion: things that moved on go away,
                 but edges grow rounder; and voxels are counted free only from the frame on that first saw a surface in their block
     weighting   of a frame: 1, or 1/z^2 (metres), about the inverse variance of a structured-light sensor
-    threads     that share out the blocks of a frame; the result is the same, bit by bit; a second one gains little
+    threads     that share out the blocks of a frame; the result is the same, bit by bit; on two cores a second one cost a
+                fifth (bench/fusion.py)
     raises      UsageError
     """
 
