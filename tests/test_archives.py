@@ -101,8 +101,22 @@ def test_no_file_takes_the_place_of_another(tmp_path, keeper, second):
 
 
 def test_no_file_takes_the_place_of_the_manifest_or_of_a_folder(tmp_path, keeper):
-    refused(tar_of(tmp_path / "x.tar.gz", member("a/source.json")), keeper, "source.json stands there twice")
+    refused(tar_of(tmp_path / "x.tar.gz", member("a/source.json")), keeper, "source.json: a name that l9 keeps for itself")
     refused(tar_of(tmp_path / "y.tar.gz", member("a/y"), member("a/y/z")), keeper, "exists|Not a directory")
+
+
+@pytest.mark.parametrize(
+    "version", [{"GNU.sparse.map": "0,1"}, {"GNU.sparse.size": "9"}, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}]
+)
+def test_sparse_files_of_extended_headers_are_refused_before_their_holes_are_read(tmp_path, keeper, version):
+    """A list of 20 million holes has 78 kB in the archive and 2 GB in memory."""
+    path = tmp_path / "x.tar.gz"
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        header = tarfile.TarInfo("a/x")
+        header.pax_headers, data = dict(version), b"1\n0\n1\n".ljust(512, b"\0") + b"x"
+        header.size = len(data)
+        tar.addfile(header, io.BytesIO(data))
+    refused(path, keeper, "a sparse file")
 
 
 def test_bombs_are_counted_while_they_are_read(tmp_path, keeper, monkeypatch):

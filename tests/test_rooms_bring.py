@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +128,52 @@ def test_what_is_no_scan_has_no_page(tmp_path):
         show_scan(load_card("shapes"), tmp_path, "box/0000")
 
 
+def test_a_break_before_the_end_leaves_nothing_of_itself(root, home, place, tmp_path, monkeypatch):
+    """Broken off after the manifest was written, and with what killed writers left: the set is the same in the end."""
+    from l9.sources import fetch as module
+
+    other = tmp_path / "home"
+    shutil.copytree(home / "raw" / "furniture", other / "raw" / "furniture")
+    card = load_card("rooms")
+    part = other / "raw" / "rooms" / f".{root.name}.part"
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_publish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(card, other, quiet)
+    assert (part / "source.json").is_file()
+    number = (part / "scans" / "scene0000_00" / "scene0000_00.sens").stat().st_ino
+    (part / ".tmp-of-a-killed-one").write_text("")
+    (part / "scannetv2-labels.combined.tsv.part").write_text("")
+    again = fetch(card, other, quiet)
+    assert json.loads((again / "source.json").read_bytes()) == json.loads((root / "source.json").read_bytes())
+    assert (again / "scans" / "scene0000_00" / "scene0000_00.sens").stat().st_ino == number, "no room was made again"
+    assert sorted(one.name for one in again.parent.iterdir()) == [f".{root.name}.lock", root.name]
+
+
+def interrupted(*_given):
+    raise KeyboardInterrupt
+
+
+def test_rooms_of_two_versions_of_the_furniture_do_not_mix(root, home, tmp_path, monkeypatch):
+    from l9.sources import fetch as module
+
+    found = []
+
+    def begins(folder, *_given):
+        found.append(sorted(one.name for one in folder.iterdir()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "bring_rooms", begins)
+    shutil.copytree(home / "raw" / "furniture", tmp_path / "raw" / "furniture")
+    card, part = load_card("rooms"), tmp_path / "raw" / "rooms" / f".{root.name}.part"
+    for package in ("household", "household", "a later household"):
+        (tmp_path / "raw" / "furniture" / "source.json").write_text(json.dumps({"packages": [{"package": package}], "files": {}}))
+        with pytest.raises(KeyboardInterrupt):
+            fetch(card, tmp_path, quiet)
+        (part / "scans").mkdir(exist_ok=True)
+    assert found == [[], ["scans"], []]
+
+
 def test_seed_and_size_are_in_the_key(root):
     card = load_card("rooms")
     names = {raw_name(with_rooms(card, scenes, seed)) for scenes, seed in ((None, None), (3, 5), (4, 5), (3, 6), (4, None))}
@@ -158,7 +205,7 @@ def test_a_seed_without_a_room_is_one_line(place, home, tmp_path, monkeypatch):
     assert not list((tmp_path).glob("scans/*"))
 
 
-@pytest.mark.parametrize("settings", [(0, 0, 1), (10_001, 0, 1), (1, -1, 1), (1, 1 << 32, 1), (1, 0, 0)])
+@pytest.mark.parametrize("settings", [(0, 0, 1), (10_001, 0, 1), (1, -1, 1), (1, 1 << 32, 1), (1, 0, 0), (1, 0, 121)])
 def test_settings_that_cannot_be_are_refused(settings):
     with pytest.raises(UsageError, match="expected 1 to 10,000 scenes"):
         RoomSet(*settings)

@@ -49,9 +49,10 @@ def test_scans_of_one_place_stay_together(tmp_path):
 
 def test_a_place_or_a_scan_may_be_the_root(tmp_path):
     sun3d(tmp_path)
-    assert list(found_in("sun3d", tmp_path / "hotel")) == ["scan1"]
-    assert list(found_in("sun3d", tmp_path / "hotel" / "scan1")) == ["scan1"]
-    assert len(read_one("sun3d", tmp_path / "hotel" / "scan1", "scan1")[0]) == 3
+    whole = {name: one.split for name, one in found_in("sun3d", tmp_path).items()}
+    for root in (tmp_path / "hotel", tmp_path / "hotel" / "scan1"):
+        assert {name: one.split for name, one in found_in("sun3d", root).items()} == whole == {"hotel/scan1": whole["hotel/scan1"]}
+    assert len(read_one("sun3d", tmp_path / "hotel" / "scan1", "hotel/scan1")[0]) == 3
     with pytest.raises(UsageError, match="no folders such as"):
         found_in("sun3d", tmp_path / "hotel" / "scan1" / "image")
 

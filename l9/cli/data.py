@@ -25,12 +25,14 @@ def fetch(
     from l9.cards import load_card
     from l9.progress import say
     from l9.sources.fetch import fetch as bring
-    from l9.sources.fetch import raw_name, with_rooms
+    from l9.sources.fetch import raw_names, with_rooms
 
     card, place = with_rooms(load_card(name), scenes, seed), opened(home)
-    place.pull_raw(raw_name(card))
+    for part in reversed(raw_names(card)):
+        place.pull_raw(part)
     root = bring(card, place.path, say)
-    place.push_raw(raw_name(card))
+    for part in raw_names(card):
+        place.push_raw(part)
     answer({"card": name, "root": str(root)}, as_json, f"{name} is at {root}")
 
 
@@ -85,10 +87,13 @@ def show(
 ) -> None:
     """Draw objects of a dataset, one scan, or rows of a store as they are stored, on one PNG. Refused objects appear with the reason."""
     from l9.cards import card_names
+    from l9.errors import UsageError
 
     _check_png(out)
     card, _, scan = what.rpartition(":")
     if card in card_names() or card.endswith(".yaml"):
+        if ids or count is not None:
+            raise UsageError(f"{what} is one scan: expected no more ids and no --count.  l9 data show {card} ID ...")
         _show_scan(card, scan, root, out, opened(home), as_json)
     elif what in card_names() or what.endswith(".yaml"):
         _show_card(what, ids or [], root, count or CARD_OBJECTS, seed, out, opened(home), as_json)

@@ -44,7 +44,7 @@ class ScanFacts:
 
 
 def scan_sheet(scan: Scan, name: str) -> tuple[ScanFacts, UInt8[ndarray, "h w 3"]]:
-    """Figures and the page, RGB. Frames are read one at a time, three times over.
+    """Figures and the page, RGB. Frames are read one at a time, four times over.
 
     raises  RefusedObject as the frames' reader says
     """

@@ -19,7 +19,7 @@ from l9.prep.run import PrepCounts, run_plan
 from l9.prep.work import new_sandbox
 from l9.progress import Say
 from l9.sandbox.parent import Sandbox
-from l9.sources.fetch import fetch, raw_name
+from l9.sources.fetch import fetch, raw_names
 from l9.store.home import Home
 from l9.store.numbers import column_numbers
 from l9.store.store import Store
@@ -116,10 +116,12 @@ def card_root(card: Card, root: Path | None, home: Path, say: Say) -> Path:
 def shared_root(card: Card, root: Path | None, place: Home, say: Say) -> Path:
     """As `card_root`; what one machine has fetched, the others take from the remote home."""
     if root is None:
-        place.pull_raw(raw_name(card))
+        for name in reversed(raw_names(card)):
+            place.pull_raw(name)
     found = card_root(card, root, place.path, say)
     if root is None:
-        place.push_raw(raw_name(card))
+        for name in raw_names(card):
+            place.push_raw(name)
     return found
 
 

@@ -25,6 +25,7 @@ from l9.geometry.camera import Pinhole
 from l9.geometry.mesh import Axis
 from l9.geometry.scan import Scan
 from l9.readers.contract import Found
+from l9.readers.files import printable
 from l9.readers.lists import LIST_BYTES, hashed_split, named
 from l9.readers.loose_frames import DepthCode, LooseFrames, Shot, one_size_of, read_file
 from l9.readers.moments import nearest
@@ -46,13 +47,21 @@ def find(root: Path) -> Iterator[Found]:
         return (folder / "image").is_dir() and (folder / "depth").is_dir()
 
     for folder in folders_with(root, 2, is_scan, "folders such as <place>/<scan>/image"):
-        name = name_of(root, folder)
+        name = _named(root, folder)
         split = hashed_split(name.split("/")[0])
         try:
             files, notes = _files(root, folder)
             yield Found(name, tuple(files), split=split, facts={"notes": notes})
         except RefusedObject as error:
             yield refused_in_find(name, below(folder, "intrinsics.txt"), error, split)
+
+
+def _named(root: Path, folder: str) -> str:
+    """`<place>/<scan>`, whether `root` holds places, is one place, or is one scan: scans of one place stay together."""
+    if folder.count("/"):
+        return folder
+    place = root.resolve() if folder else root.resolve().parent
+    return f"{printable(place.name)}/{name_of(root, folder)}"
 
 
 def read(files: Sequence[BinaryIO], found: Found, up: Axis) -> Scan:

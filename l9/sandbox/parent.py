@@ -68,9 +68,9 @@ class Sandbox:
 
     def close(self) -> None:
         """End the child. The sandbox may be called again; it starts another."""
-        if self._child is not None:
-            self._child.end()
-            self._child = None
+        child, self._child = self._child, None  # in one step: another thread may close as well
+        if child is not None:
+            child.end()
 
     def end(self) -> None:
         """Close for good, from another thread if need be: a call that waits fails with L9Error, and so does every later one."""

@@ -19,7 +19,7 @@ from l9.sources.kept import Keeper
 
 MOST_BYTES = 16 << 30  # of one unpacked archive, with what is skipped
 MOST_MEMBERS = 500_000
-MOST_HEADER = 1 << 20  # bytes of a long name or of extended attributes, which tarfile holds in memory
+MOST_HEADER = 1 << 14  # bytes of a long name or of extended attributes: a path has 4,096; tarfile's patterns take their square in time
 CHUNK = 1 << 20
 
 IN_MEMORY = {tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
@@ -102,6 +102,12 @@ class _Header(tarfile.TarInfo):
         if header.type in IN_MEMORY and header.size > MOST_HEADER:
             raise FetchError(f"a header of {header.size:,} bytes; expected at most {MOST_HEADER:,}")
         return header
+
+    def _refuse_sparse(self, *_given: object) -> Self:
+        """Sparse files in extended headers, which `type` does not tell: tarfile would hold a list of holes without end."""
+        raise FetchError("a sparse file; expected files, folders and links")
+
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
 
 
 def _tar_members(stream: IO[bytes]) -> Iterator[Member]:

@@ -6,6 +6,7 @@ complete, because the folder appears under its name only when everything is in i
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -21,6 +22,7 @@ from l9.sources.client import FALLBACK, Brought, Say
 from l9.sources.kept import MANIFEST, Keeper, checked_patterns, is_inside
 from l9.sources.rooms.bring import bring_rooms, room_set
 from l9.store.lock import locked
+from l9.store.publish import TEMPORARY, atomic_write
 
 FURNITURE = "furniture"  # the card whose models stand in rooms
 CLIENTS: dict[str, Callable[[str, Any, Path, Say], list[Brought]]] = {"apt": apt.download, "pip": pip.download}
@@ -62,6 +64,11 @@ def raw_name(card: Card) -> str:
     return f"{card.name}/{room_set(card).key(load_card(FURNITURE))}" if "compose" in card.source else card.name
 
 
+def raw_names(card: Card) -> tuple[str, ...]:
+    """What fetching a card may bring, below `raw/`: for composed rooms also the furniture."""
+    return (FURNITURE, raw_name(card)) if "compose" in card.source else (raw_name(card),)
+
+
 def with_rooms(card: Card, scenes: int | None, seed: int | None) -> Card:
     """The card with another number of rooms or another seed; UsageError where it composes none."""
     if scenes is None and seed is None:
@@ -81,14 +88,29 @@ def _fetch_composed(card: Card, home: Path, root: Path, say: Say) -> None:
             raise FetchError(f"{root}: another l9 fetch composes it at this moment; wait for that one")
         if (root / MANIFEST).is_file():
             return
-        part.mkdir(exist_ok=True)
+        if root.exists():
+            raise FetchError(f"{root} holds files that l9 did not compose; move them away")
+        brought = json.loads((models / MANIFEST).read_bytes())
+        begun = root.with_name(f".{root.name}.json")  # of which furniture the rooms in `part` are
+        _begin_or_go_on(part, begun, brought["packages"])
         bring_rooms(part, room_set(card), furniture, models, say)
         files = {path.relative_to(part).as_posix(): file_digest(path) for path in sorted(part.rglob("*")) if path.is_file()}
-        brought = json.loads((models / MANIFEST).read_bytes())
         about = {"card": card.name, "client": "l9", "rooms": asdict(room_set(card)), "packages": brought["packages"], "files": files}
         _write_manifest(part / MANIFEST, about)
         _publish(part, root)
+        begun.unlink()
     say(f"{card.name}: ready in {root}")
+
+
+def _begin_or_go_on(part: Path, begun: Path, packages: Any) -> None:
+    """Keep the rooms that were composed of the same furniture; all else that an earlier run left goes: rooms of two versions do not mix."""
+    if not begun.is_file() or json.loads(begun.read_bytes()) != packages:
+        shutil.rmtree(part, ignore_errors=True)
+        atomic_write(begun, json.dumps(packages).encode())
+    part.mkdir(exist_ok=True)
+    for left in part.iterdir():
+        if left.name == MANIFEST or left.name.startswith(TEMPORARY) or left.suffix == ".part":
+            left.unlink()
 
 
 def _client(card: Card) -> str:

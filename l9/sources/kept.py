@@ -39,7 +39,9 @@ class Keeper:
     def take(self, name: str, stream: IO[bytes]) -> None:
         """Write one member. raises  FetchError if it stands there twice, or all together are too many bytes"""
         below = inside(name).removeprefix(self._root)
-        if below in self.files or below == MANIFEST:
+        if below == MANIFEST:
+            raise FetchError(f"{below}: a name that l9 keeps for itself")
+        if below in self.files:
             raise FetchError(f"{below} stands there twice")
         target = self._folder / below
         target.parent.mkdir(parents=True, exist_ok=True)

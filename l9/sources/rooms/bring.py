@@ -37,6 +37,7 @@ from l9.typed import from_plain
 
 VERSION = 1  # grows when the same settings give other rooms
 MOST_SCENES = 10_000  # ScanNet's names of scans have four digits
+MOST_FRAMES = 120  # of .4 MB: the sandbox writes files of 64 MiB at most
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.08  # of the rooms: 36 / 4 / 10 of 50
 ROOM_SECONDS = 900  # of a processor: a room takes 20, the first also compiles
 LISTS = {"train": "scannetv2_train.txt", "validation": "scannetv2_val.txt", "test": "scannetv2_test.txt"}
@@ -45,7 +46,7 @@ IMPORTS = ("l9.sources.rooms.one",)
 
 @dataclass(frozen=True)
 class RoomSet:
-    """Which rooms: equal ones give equal bytes.
+    """Which rooms: of one version of the furniture, equal ones give equal bytes.
 
     scenes  how many
     seed    of all that is drawn
@@ -60,8 +61,8 @@ class RoomSet:
 
     def __post_init__(self) -> None:
         whole = all(type(value) is int for value in (self.scenes, self.seed, self.frames))
-        if not whole or not 1 <= self.scenes <= MOST_SCENES or not 1 <= self.frames <= MOST_SCENES or not 0 <= self.seed < 1 << 32:
-            raise UsageError(f"rooms: {asdict(self)}; expected 1 to {MOST_SCENES:,} scenes and frames, and a seed of 0 or more")
+        if not whole or not 1 <= self.scenes <= MOST_SCENES or not 1 <= self.frames <= MOST_FRAMES or not 0 <= self.seed < 1 << 32:
+            raise UsageError(f"rooms: {asdict(self)}; expected 1 to {MOST_SCENES:,} scenes, 1 to {MOST_FRAMES} frames, a seed of 0 or more")
 
     def key(self, furniture: Card) -> str:
         """The name of their folder: 12 hex digits of the settings, of l9's way of composing, and of the furniture's labels and folds."""
@@ -83,13 +84,13 @@ def room_set(card: Card) -> RoomSet:
 
 
 def bring_rooms(folder: Path, wanted: RoomSet, furniture: Card, root: Path, say: Say, workers: int | None = None) -> None:
-    """Write the rooms below `folder`, as many at a time as there are cores; those that are whole there already stay.
+    """Write the rooms below `folder`, as many at a time as there are cores for this process; those that are whole there already stay.
 
     root     of the furniture
     workers  rooms at a time instead
     raises   FetchError where a seed gives no room; StoreError where the disk is full
     """
-    workers = workers or max(1, min(os.cpu_count() or 1, wanted.scenes))
+    workers = workers or min(len(os.sched_getaffinity(0)), wanted.scenes)
     with Sandbox() as sandbox:
         found = {one.id: one for one in listed(sandbox, furniture.reader, root, cast(dict[str, Json], furniture.parameters))}
     models = furniture_of(found.values(), furniture.label_rows, furniture.bad_reasons)
@@ -161,8 +162,11 @@ def _compose(folder: Path, wanted: RoomSet, number: int, name: str, kit: _Kit, s
         answer = sandbox.call(
             "l9.sources.rooms.one:room_files", arguments, kit.files, cpu_seconds=ROOM_SECONDS, wall_seconds=2.0 * ROOM_SECONDS
         )
-    except (RefusedObject, SandboxError) as error:
-        raise FetchError(f"room {name} of seed {wanted.seed}: {error}; l9 fetch rooms --seed with another number") from error
+    except RefusedObject as error:
+        cure = "l9 fetch rooms --seed with another number" if error.reason == "no-room" else "the same command goes on with it"
+        raise FetchError(f"room {name} of seed {wanted.seed}: {error}; {cure}") from error
+    except SandboxError as error:
+        raise FetchError(f"room {name} of seed {wanted.seed}: {error}; on a machine with more memory the same command goes on") from error
     _write(folder / "scans" / name, answer.buffers)
 
 
