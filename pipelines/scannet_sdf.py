@@ -2,7 +2,8 @@
 
 run     l9 prep pipelines/scannet_sdf.py --root ScanNet          (the folder that holds scans/; first --plan)
 takes   not measured: the data is its authors' to give; --plan estimates objects, bytes and hours from 1 % of it
-expect  done + quarantined = the scans that are there. l9 has run this on small trees of its layout only
+expect  done + quarantined = the scans that are there. l9 has run this on small trees of its layout, and on the 50 rooms, which
+        have its format: 50 of 50 done, 812 and 3,194 blocks, 2 min 21 s on 2 cores; never on ScanNet's own
 """
 
 from l9.config import Pipeline, Prep, Set, Use

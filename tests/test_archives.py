@@ -1,5 +1,6 @@
 """Archives that a stranger wrote: what is kept of them stays inside, within bounds, and each refusal is one line."""
 
+import errno
 import gzip
 import io
 import stat
@@ -8,7 +9,7 @@ import zipfile
 
 import pytest
 
-from l9.errors import FetchError
+from l9.errors import FetchError, StoreError
 from l9.sources import archives, kept
 from l9.sources.archives import unpack
 from l9.sources.kept import Keeper
@@ -117,6 +118,17 @@ def test_sparse_files_of_extended_headers_are_refused_before_their_holes_are_rea
         header.size = len(data)
         tar.addfile(header, io.BytesIO(data))
     refused(path, keeper, "a sparse file")
+
+
+def test_a_full_disk_is_no_broken_archive(tmp_path, keeper, monkeypatch):
+    class Full(io.BytesIO):
+        def read(self, size=-1):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    take = Keeper.take
+    monkeypatch.setattr(Keeper, "take", lambda self, name, stream: take(self, name, Full()))
+    with pytest.raises(StoreError, match=r"no space left on the disk.*Free some"):
+        unpack(tar_of(tmp_path / "x.tar.gz", member("a/x")), keeper)
 
 
 def test_bombs_are_counted_while_they_are_read(tmp_path, keeper, monkeypatch):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from jaxtyping import Float32, Int, UInt8
@@ -159,7 +160,7 @@ def _fused(scan: Scan, facts: ScanFacts) -> UInt8[ndarray, "h w 3"] | None:
         return None
     every = max(1, -(-facts.frames // MOST_FUSED))
     fusion, looks = Fusion(VOXEL), []
-    for frame in _every(scan.frames(False, True), every):
+    for frame in islice(scan.frames(False, True), 0, None, every):
         if frame.depth is not None:
             fusion.add(frame.depth, frame.depth_camera, frame.pose)
             facts.fused_frames += 1
@@ -168,15 +169,11 @@ def _fused(scan: Scan, facts: ScanFacts) -> UInt8[ndarray, "h w 3"] | None:
     facts.fused_vertices, facts.fused_faces = len(vertices), len(faces)
     if not len(faces):
         return None
-    colours = colours_from_frames(vertices, _every(scan.frames(True, True), every), 3 * VOXEL)
+    colours = colours_from_frames(vertices, islice(scan.frames(True, True), 0, None, every), 3 * VOXEL)
     azimuth = behind(np.array(looks).reshape(-1, 3), scan.up)
     if azimuth is None:
         return surface_view(vertices, faces, colours, up=scan.up, elevation_degrees=ASLANT, size=PANEL)
     return surface_view(vertices, faces, colours, up=scan.up, elevation_degrees=FLAT, size=PANEL, azimuth=azimuth + ASIDE)
-
-
-def _every(frames: Iterator[Frame], step: int) -> Iterator[Frame]:
-    return (frame for place, frame in enumerate(frames) if place % step == 0)
 
 
 def _legend(labels: Int[ndarray, "v"], width: int) -> UInt8[ndarray, "h w 3"]:

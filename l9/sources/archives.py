@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Self, cast
 
-from l9.errors import FetchError
+from l9.errors import FetchError, StoreError
 from l9.sources.kept import Keeper
 
 MOST_BYTES = 16 << 30  # of one unpacked archive, with what is skipped
@@ -41,7 +41,7 @@ def unpack(archive: Path, keeper: Keeper) -> None:
                 if keeper.wants(name):
                     with opened() as stream:
                         keeper.take(name, stream)
-    except MemoryError:
+    except (MemoryError, StoreError):  # the machine's, and no fault of the archive
         raise
     except Exception as error:  # broken bytes raise ValueError, zlib.error, struct.error, EOFError, TarError, BadZipFile ...
         raise FetchError(f"{archive.name} cannot be unpacked: {' '.join(str(error).split())[:200]}") from error

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 from l9.errors import FetchError
 from l9.fingerprint import Json
+from l9.store.publish import disk_full_named
 
 MANIFEST = "source.json"
 MOST_BYTES = 8 << 30  # of all files kept of a card; the largest, furniture, has 140 MB
@@ -37,7 +38,7 @@ class Keeper:
         return bool(matching)
 
     def take(self, name: str, stream: IO[bytes]) -> None:
-        """Write one member. raises  FetchError if it stands there twice, or all together are too many bytes"""
+        """Write one member. raises  FetchError if it stands there twice or all are too many bytes; StoreError: full disk"""
         below = inside(name).removeprefix(self._root)
         if below == MANIFEST:
             raise FetchError(f"{below}: a name that l9 keeps for itself")
@@ -46,7 +47,7 @@ class Keeper:
         target = self._folder / below
         target.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
-        with target.open("xb") as written:
+        with disk_full_named(self._folder), target.open("xb") as written:
             while chunk := stream.read(CHUNK):
                 self._left -= len(chunk)
                 if self._left < 0:

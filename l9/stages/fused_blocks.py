@@ -1,6 +1,7 @@
 """Yield: the depth frames of a scan fused into blocks of a truncated signed distance field, with what was seen and what was not."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,8 +45,8 @@ def fused(scan: Scan, voxel: float, truncate: int | float, every: int) -> "Fusio
     if scan.frames is None:
         raise RefusedObject("no-frames", "a surface alone; expected frames")
     fusion = Fusion(float(voxel), float(truncate * voxel))
-    for number, frame in enumerate(scan.frames(False, True)):
-        if number % every == 0 and frame.depth is not None:
+    for frame in islice(scan.frames(False, True), 0, None, every):
+        if frame.depth is not None:
             fusion.add(frame.depth, frame.depth_camera, frame.pose)
     return fusion
 
