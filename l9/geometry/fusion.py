@@ -127,9 +127,11 @@ class Fusion:
         touched = np.zeros(len(found), np.bool_)
         limits = (self.truncation, ANYWHERE if self.carve else self.truncation, 0.0 if self.weighting == "one" else 1.0)
         voxels = self.kept.voxels()
+        # each on its own: a part of a column that is one block long is another type to Numba, whose code may round otherwise
+        places, said = np.ascontiguousarray(found[:, :3]), np.ascontiguousarray(found[:, 3])
 
         def work(part: slice) -> None:
-            observe(found[part, :3], found[part, 3], numbers[part], voxels, self.voxel_size, view, limits, touched[part])
+            observe(places[part], said[part], numbers[part], voxels, self.voxel_size, view, limits, touched[part])
 
         ends = np.linspace(0, len(found), PARTS * self.threads + 1 if self.threads > 1 else 2).astype(int)
         self._workers.map(work, [slice(start, end) for start, end in pairwise(ends)])
