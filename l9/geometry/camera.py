@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int
 from numpy import ndarray
 
 from l9.errors import ShapeError
@@ -62,6 +62,12 @@ def back_project(depth: Float[ndarray, "h w"], camera: Pinhole) -> Float[ndarray
     check_size(depth, camera)
     seen = np.isfinite(depth) & (depth > 0)
     return camera.directions()[seen] * depth[seen, None].astype(np.float64)
+
+
+def lifted(pixels: Float[ndarray, "n 2"] | Int[ndarray, "n 2"], depths: Float[ndarray, "n"], camera: Pinhole) -> Float[ndarray, "n 3"]:
+    """Points (metres, float64, the camera's axes) of pixels (column, row) whose depths (metres along the optical axis) are known."""
+    z = depths.astype(np.float64)
+    return np.stack([(pixels[:, 0] - camera.cx) / camera.fx * z, (pixels[:, 1] - camera.cy) / camera.fy * z, z], axis=1)
 
 
 def project(points: Float[ndarray, "n 3"], camera: Pinhole) -> Float[ndarray, "n 3"]:

@@ -2,21 +2,26 @@
 
 from l9.stages.box_size import box_size
 from l9.stages.coarse_occupancy import coarse_occupancy
+from l9.stages.dense_matches import dense_matches
 from l9.stages.fused_blocks import fused_blocks
 from l9.stages.fused_mesh import fused_mesh
+from l9.stages.key_point_matches import key_point_matches
 from l9.stages.labelled_points import labelled_points
 from l9.stages.normalise import normalise
 from l9.stages.occupancy import occupancy
 from l9.stages.scene_blocks import scene_blocks
 from l9.stages.sdf import sdf, sdf_points
 from l9.stages.surface_points import surface_points
+from l9.stages.view_pairs import view_pairs
 from l9.stages.views import views
 
 __all__ = [
     "box_size",
     "coarse_occupancy",
+    "dense_matches",
     "fused_blocks",
     "fused_mesh",
+    "key_point_matches",
     "labelled_points",
     "normalise",
     "occupancy",
@@ -24,5 +29,6 @@ __all__ = [
     "sdf",
     "sdf_points",
     "surface_points",
+    "view_pairs",
     "views",
 ]

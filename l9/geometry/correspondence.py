@@ -1,0 +1,116 @@
+"""Which key points of a posed scan are one place of the world: pairs that nobody had to label, and pairs that are surely different.
+
+source  Chang et al., Matterport3D, 3DV 2017, section 4.1 (and its MatchFinder): the nearest key point within 2 cm in each later frame
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+WITHIN = 0.02  # metres
+TURNED = 1.75  # radians between two normals, at most: about 100 degrees
+NEARER = 0.03  # share of its depth
+CHUNK = 8192  # key points whose neighbours are sought at once
+DRAWS = 16  # rounds of drawing another key point, before all that are allowed are written down
+
+
+def matching_points(
+    points: Float[ndarray, "n 3"],
+    normals: Float[ndarray, "n 3"],
+    frames: Int[ndarray, "n"],
+    within: float = WITHIN,
+    turned: float = TURNED,
+) -> tuple[Int[ndarray, "m"], Int[ndarray, "m"]]:
+    """For every key point and every later frame the nearest key point there that is the same place: numbers of both, int64, sorted.
+
+    points   metres, the world's axes
+    normals  unit length; (0, 0, 0) is turned away from none
+    frames   which frame each belongs to, ascending
+    within   metres apart, at most
+    turned   radians between the normals, at most
+    returns  at most one match for a key point and a later frame; the earlier key point where two are equally near
+    """
+    first, second, apart = (np.concatenate(parts) for parts in zip(*_neighbours(points, frames, within), strict=True))
+    cosine = (normals[first] * normals[second]).sum(axis=1)
+    known = np.abs(normals).max(axis=1, initial=0) > 0
+    kept = np.logical_not(known[first] & known[second]) | (cosine >= np.cos(turned))
+    first, second, apart = first[kept], second[kept], apart[kept]
+    order = np.lexsort((second, apart, frames[second], first))
+    first, second = first[order], second[order]
+    leads = np.ones(len(first), bool)
+    leads[1:] = (np.diff(first) != 0) | (np.diff(frames[second]) != 0)
+    return first[leads], second[leads]
+
+
+def matching_pixels(
+    seen: Float[ndarray, "n 3"], found: Float[ndarray, "m 3"], within: float, nearer: float = NEARER
+) -> tuple[Int[ndarray, "k"], Int[ndarray, "k"]]:
+    """For each point that one frame measured the nearest key point of another frame's picture, where scale is not to be trusted.
+
+    seen     column, row (pixels) and depth of the points as the other frame's camera would see them; NaN where it would not
+    found    column, row and depth of the other frame's key points
+    within   pixels apart, at most
+    nearer   share of its depth by which what the other frame shows there may differ: a point farther away is occluded
+    returns  numbers in `seen` and in `found`, int64, ascending in the first
+    """
+    from scipy.spatial import KDTree
+
+    nothing = np.zeros(0, np.int64)
+    there = np.flatnonzero(np.isfinite(seen).all(axis=1))
+    if not len(there) or not len(found):
+        return nothing, nothing
+    apart, nearest = KDTree(found[:, :2]).query(seen[there, :2], distance_upper_bound=np.nextafter(within, np.inf))
+    kept = np.isfinite(apart)
+    first, second = there[kept], nearest[kept].astype(np.int64)
+    same = np.abs(found[second, 2] - seen[first, 2]) <= nearer * seen[first, 2]
+    return first[same], second[same]
+
+
+def other_points(
+    anchors: Int[ndarray, "m"],
+    points: Float[ndarray, "n 3"],
+    frames: Int[ndarray, "n"],
+    random: np.random.Generator,
+    apart: float = WITHIN,
+) -> Int[ndarray, "m"]:
+    """For each anchor a random key point of another frame that lies farther away than `apart` metres; -1 where there is none.
+
+    anchors  numbers of key points
+    """
+    chosen = np.full(len(anchors), -1, np.int64)
+    left = np.arange(len(anchors))
+    for _ in range(DRAWS):
+        if not len(left):
+            return chosen
+        drawn = random.integers(len(points), size=len(left))
+        fits = _differ(anchors[left], drawn, points, frames, apart)
+        chosen[left[fits]] = drawn[fits]
+        left = left[~fits]
+    for place in left:
+        everything = np.arange(len(points))
+        allowed = np.flatnonzero(_differ(np.full(len(points), anchors[place]), everything, points, frames, apart))
+        if len(allowed):
+            chosen[place] = allowed[random.integers(len(allowed))]
+    return chosen
+
+
+def _differ(one: ndarray, other: ndarray, points: ndarray, frames: ndarray, apart: float) -> ndarray:
+    return (frames[one] != frames[other]) & (np.linalg.norm(points[one] - points[other], axis=1) > apart)
+
+
+def _neighbours(points: ndarray, frames: ndarray, within: float) -> Iterator[tuple[ndarray, ndarray, ndarray]]:
+    """Numbers of key points of different frames that lie within `within`, the earlier frame's first, and how far; by a k-d tree."""
+    from scipy.spatial import KDTree
+
+    nothing = np.zeros(0, np.int64)
+    yield nothing, nothing, np.zeros(0)
+    if not len(points):
+        return
+    everything = KDTree(points)
+    for start in range(0, len(points), CHUNK):
+        near = KDTree(points[start : start + CHUNK]).sparse_distance_matrix(everything, within, output_type="ndarray")
+        first, second = near["i"].astype(np.int64) + start, near["j"].astype(np.int64)
+        later = frames[first] < frames[second]
+        yield first[later], second[later], near["v"][later]

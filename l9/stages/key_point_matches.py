@@ -1,0 +1,195 @@
+"""Yield: for each pair of a scan's frames the key points that are one place, each with another one that is not: labels for free.
+
+source  Chang et al., Matterport3D, 3DV 2017, section 4.1 (and its MatchFinder)
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float32, Int
+from numpy import ndarray
+
+from l9.geometry.scan import Scan
+from l9.stages.contract import yields
+from l9.stages.limits import check_number, check_size
+from l9.stages.seen_pairs import MOST_FRAMES, WIDTH, Looked, agreed_graph, check_pairs, looked_at
+from l9.store.columns import Column, Row
+
+if TYPE_CHECKING:
+    from l9.geometry.key_points import KeyPoints
+    from l9.geometry.mining import SceneKeyPoints
+    from l9.geometry.view_graph import View
+
+ROLES = 3  # anchor, the same place in a later frame, another place
+MOST_MATCHES = 4000  # of a scan: their patches are in memory at once
+
+
+def _columns(
+    overlap: int | float = 0.0,
+    every: int = 1,
+    frames: int = MOST_FRAMES,
+    width: int = WIDTH,
+    matches: int = 1000,
+    within: int | float = 0.02,
+    turned: int | float = 1.75,
+    pixels: int | float = 0.0,
+    key_points: int = 512,
+    response: int | float = 0.03,
+    side: int = 96,
+    shift: int | float = 1.5,
+    zoom: int | float = 0.1,
+    turn: int | float = 8.0,
+    seed: int = 0,
+) -> tuple[Column, ...]:
+    check_pairs("key_point_matches", overlap, every, frames, width)
+    check_number("key_point_matches", "matches", matches, most=MOST_MATCHES)
+    check_size("key_point_matches", "within", within, least=1e-4, most=10, unit="metres")
+    check_size("key_point_matches", "turned", turned, least=0, most=3.15, unit="radians")
+    check_size("key_point_matches", "pixels", pixels, least=0, most=100, unit="pixels")
+    check_number("key_point_matches", "key_points", key_points, most=8192)
+    check_size("key_point_matches", "response", response, least=0, most=1, unit="a detector's response")
+    check_number("key_point_matches", "side", side, least=16, most=256)
+    for name, value, unit in (("shift", shift, "pixels"), ("zoom", zoom, "a share"), ("turn", turn, "degrees")):
+        check_size("key_point_matches", name, value, least=0, most=90, unit=unit)
+
+    def ragged(name: str, dtype: str, shape: tuple[int, ...], unit: str, axes: str) -> Column:
+        return Column(name, dtype, (ROLES, *shape), kind="ragged", unit=unit, axes=f"match role {axes}".strip())
+
+    return (
+        Column("pair", "int32", (2,), unit="number of a frame", axes="view"),
+        ragged("match_frames", "int32", (), "number of a frame", ""),
+        ragged("match_key_points", "int32", (), "number in its frame", ""),
+        ragged("match_pixels", "float32", (2,), "pixel", "uv"),
+        ragged("match_depths", "float32", (), "metre", ""),
+        ragged("match_points", "float32", (3,), "metre", "xyz"),
+        ragged("match_offsets", "float32", (2,), "pixel", "uv"),
+        ragged("match_sizes", "float32", (), "pixel", ""),
+        ragged("match_angles", "float32", (), "degree", ""),
+        ragged("match_octaves", "int32", (), "packed octave", ""),
+        ragged("jitters", "float32", (4,), "pixel pixel log degree", "right down zoom turn"),
+        ragged("patches", "uint8", (side, side, 3), "0..255", "row column rgb"),
+        ragged("sift", "uint8", (2, 128), "", "exact/jittered value"),
+        ragged("orb", "uint8", (2, 32), "8 bits", "exact/jittered byte"),
+    )
+
+
+@yields(columns=_columns, version=1)
+def key_point_matches(
+    scan: Scan,
+    overlap: int | float = 0.0,
+    every: int = 1,
+    frames: int = MOST_FRAMES,
+    width: int = WIDTH,
+    matches: int = 1000,
+    within: int | float = 0.02,
+    turned: int | float = 1.75,
+    pixels: int | float = 0.0,
+    key_points: int = 512,
+    response: int | float = 0.03,
+    side: int = 96,
+    shift: int | float = 1.5,
+    zoom: int | float = 0.1,
+    turn: int | float = 8.0,
+    seed: int = 0,
+) -> Iterator[Row]:
+    """A row for each pair of frames, those of `view_pairs` and in its order, with the matches whose anchor is in the first.
+
+    A match has three key points, its roles: the anchor, the same place in the second frame, and one of any other frame that is another
+    place. Of each: its frame and its number there (the strongest is 0), pixel of the colour picture, depth, point in the world, how far
+    it misses where its frame would show the anchor, size, angle and packed octave as SIFT's detector says, and an upright patch around
+    it. `jitters` is how its frame is moved in the harder test: pixels, logarithm of a factor of size, degrees, all normal; `sift` and
+    `orb` are those descriptors in the exact and in the moved frame.
+
+    overlap, every, frames, width  as in `view_pairs`
+    matches     of the scan, at most; more are thinned at random
+    within      metres between the points of a match, at most, and more for what is another place
+    turned      radians between their normals, at most
+    pixels      above 0: the same place is what lies so near to where the second frame would show the anchor, with a depth that differs
+                by at most 3 %; for scans whose scale is not to be trusted, such as stereo pairs
+    key_points  of a frame, at most; 50 pixels or more from its edge
+    response    of the detector, at least
+    side        pixels of a patch: more than a network sees, for those it is turned and moved by
+    shift       pixels, zoom  logarithm of a factor, turn  degrees: deviations of `jitters`
+    raises      RefusedObject `no-key-points`, `no-colour`, or as `view_pairs`
+    """
+    from l9.geometry.mining import SceneKeyPoints, mined_matches, pair_rows
+
+    settings = (overlap, every, frames, width, matches, within, turned, pixels, key_points, response, side, shift, zoom, turn, seed)
+    _columns(*settings)
+    looked = looked_at(scan, every, frames, width)
+    views, found = _views_with_key_points(looked, key_points, response, seed)
+    graph = agreed_graph(looked, views, overlap)
+    scene = SceneKeyPoints.of(found)
+    random = np.random.default_rng(seed)
+    numbers = mined_matches(scene, graph, most=matches, random=random, within=float(within), turned=float(turned), pixels=float(pixels))
+    jitters = (random.normal(size=(len(numbers), ROLES, 4)) * (shift, shift, zoom, turn)).astype(np.float32)
+    cells = _key_point_cells(views, scene, numbers) | {"jitters": jitters} | _seen_cells(looked, views, scene, numbers, jitters, side)
+    starts = np.searchsorted(pair_rows(graph, *scene.views[numbers[:, :2]].T), np.arange(len(graph.pairs) + 1))
+    for place, (first, second) in enumerate(graph.pairs.tolist()):
+        mine = slice(starts[place], starts[place + 1])
+        pair = np.array([views[first].number, views[second].number], np.int32)
+        row: Row = {name: values[mine] for name, values in cells.items()}
+        yield row | {"pair": pair}
+
+
+def _views_with_key_points(looked: Looked, most: int, response: int | float, seed: int) -> tuple[list["View"], list["KeyPoints"]]:
+    """Of each frame in which something was measured."""
+    from l9.geometry.key_points import key_points
+    from l9.geometry.view_graph import view_of
+
+    views, found = [], []
+    for frame in looked.frames(True):
+        view = None if frame.depth is None else view_of(frame, np.random.default_rng((seed, frame.number)))
+        if view is not None:
+            views.append(view)
+            found.append(key_points(frame, most=most, least_response=float(response)))
+    return views, found
+
+
+def _key_point_cells(views: list["View"], scene: "SceneKeyPoints", numbers: Int[ndarray, "m 3"]) -> dict[str, ndarray]:
+    """What is known of the key points of each match without looking at pictures again."""
+    from l9.geometry.mining import offsets_of
+
+    points, places = scene.points, scene.views[numbers]
+    first = np.searchsorted(scene.views, np.arange(len(views)))
+    return {
+        "match_frames": np.array([view.number for view in views], np.int32)[places],
+        "match_key_points": (numbers - first[places]).astype(np.int32),
+        "match_pixels": points.pixels[numbers],
+        "match_depths": points.depths[numbers],
+        "match_points": points.points[numbers].astype(np.float32),
+        "match_offsets": offsets_of(views, scene, numbers).astype(np.float32),
+        "match_sizes": points.sizes[numbers],
+        "match_angles": points.angles[numbers],
+        "match_octaves": points.octaves[numbers],
+    }
+
+
+def _seen_cells(
+    looked: Looked,
+    views: list["View"],
+    scene: "SceneKeyPoints",
+    numbers: Int[ndarray, "m 3"],
+    jitters: Float32[ndarray, "m 3 4"],
+    side: int,
+) -> dict[str, ndarray]:
+    """Patches and descriptors of the key points of each match; every colour picture is looked at once more."""
+    from l9.geometry.key_point_frames import cut_patches, moved_frames, orb_descriptors, sift_descriptors
+
+    count = len(numbers)
+    patches = np.zeros((count, ROLES, side, side, 3), np.uint8)
+    sift, orb = np.zeros((count, ROLES, 2, 128), np.uint8), np.zeros((count, ROLES, 2, 32), np.uint8)
+    places, points = scene.views[numbers], scene.points
+    placed = {view.number: place for place, view in enumerate(views)}
+    for frame in looked.frames(True):
+        match, role = np.nonzero(places == placed.get(frame.number, -1))
+        if not len(match) or frame.colour is None:
+            continue
+        chosen = numbers[match, role]
+        exact = np.concatenate([points.pixels[chosen], points.sizes[chosen, None], points.angles[chosen, None]], axis=1)
+        patches[match, role] = cut_patches(frame.colour, points.pixels[chosen], side)
+        for kind, seen in enumerate((exact, moved_frames(exact, jitters[match, role]))):
+            sift[match, role, kind] = sift_descriptors(frame.colour, seen, points.octaves[chosen])
+            orb[match, role, kind] = orb_descriptors(frame.colour, seen)
+    return {"patches": patches, "sift": sift, "orb": orb}
