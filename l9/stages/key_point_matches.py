@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from l9.geometry.view_graph import View
 
 ROLES = 3  # anchor, the same place in a later frame, another place
+SHOWN = (240, 320)  # pixels of the pictures that are kept to draw matches in: rows, columns
 MOST_MATCHES = 4000  # of a scan: their patches are in memory at once
 
 
@@ -40,6 +41,7 @@ def _columns(
     shift: int | float = 1.5,
     zoom: int | float = 0.1,
     turn: int | float = 8.0,
+    shown: int = 2,
     seed: int = 0,
 ) -> tuple[Column, ...]:
     check_pairs("key_point_matches", overlap, every, frames, width)
@@ -50,6 +52,7 @@ def _columns(
     check_number("key_point_matches", "key_points", key_points, most=8192)
     check_size("key_point_matches", "response", response, least=0, most=1, unit="a detector's response")
     check_number("key_point_matches", "side", side, least=16, most=256)
+    check_number("key_point_matches", "shown", shown, least=0, most=100)
     for name, value, unit in (("shift", shift, "pixels"), ("zoom", zoom, "a share"), ("turn", turn, "degrees")):
         check_size("key_point_matches", name, value, least=0, most=90, unit=unit)
 
@@ -58,6 +61,7 @@ def _columns(
 
     return (
         Column("pair", "int32", (2,), unit="number of a frame", axes="view"),
+        Column("picture_sizes", "int32", (2, 2), unit="pixel", axes="view width/height"),
         ragged("match_frames", "int32", (), "number of a frame", ""),
         ragged("match_key_points", "int32", (), "number in its frame", ""),
         ragged("match_pixels", "float32", (2,), "pixel", "uv"),
@@ -71,6 +75,7 @@ def _columns(
         ragged("patches", "uint8", (side, side, 3), "0..255", "row column rgb"),
         ragged("sift", "uint8", (2, 128), "", "exact/jittered value"),
         ragged("orb", "uint8", (2, 32), "8 bits", "exact/jittered byte"),
+        Column("shown", "uint8", (2, *SHOWN, 3), kind="ragged", unit="0..255", axes="- view row column rgb"),
     )
 
 
@@ -91,6 +96,7 @@ def key_point_matches(
     shift: int | float = 1.5,
     zoom: int | float = 0.1,
     turn: int | float = 8.0,
+    shown: int = 2,
     seed: int = 0,
 ) -> Iterator[Row]:
     """A row for each pair of frames, those of `view_pairs` and in its order, with the matches whose anchor is in the first.
@@ -110,12 +116,13 @@ def key_point_matches(
     key_points  of a frame, at most; 50 pixels or more from its edge
     response    of the detector, at least
     side        pixels of a patch: more than a network sees, for those it is turned and moved by
+    shown       pairs whose pictures are kept, small, as `shown`: those with the most matches, the earlier where they have as many
     shift       pixels, zoom  logarithm of a factor, turn  degrees: deviations of `jitters`
     raises      RefusedObject `no-key-points`, `no-colour`, or as `view_pairs`
     """
     from l9.geometry.mining import SceneKeyPoints, mined_matches, pair_rows
 
-    settings = (overlap, every, frames, width, matches, within, turned, pixels, key_points, response, side, shift, zoom, turn, seed)
+    settings = (overlap, every, frames, width, matches, within, turned, pixels, key_points, response, side, shift, zoom, turn, shown, seed)
     _columns(*settings)
     looked = looked_at(scan, every, frames, width)
     views, found = _views_with_key_points(looked, key_points, response, seed)
@@ -124,13 +131,20 @@ def key_point_matches(
     random = np.random.default_rng(seed)
     numbers = mined_matches(scene, graph, most=matches, random=random, within=float(within), turned=float(turned), pixels=float(pixels))
     jitters = (random.normal(size=(len(numbers), ROLES, 4)) * (shift, shift, zoom, turn)).astype(np.float32)
-    cells = _key_point_cells(views, scene, numbers) | {"jitters": jitters} | _seen_cells(looked, views, scene, numbers, jitters, side)
+    cells = _key_point_cells(views, scene, numbers) | {"jitters": jitters}
     starts = np.searchsorted(pair_rows(graph, *scene.views[numbers[:, :2]].T), np.arange(len(graph.pairs) + 1))
+    kept = sorted(np.argsort(-np.diff(starts), kind="stable")[:shown].tolist())
+    pictures: dict[int, ndarray] = {int(place): np.zeros((*SHOWN, 3), np.uint8) for place in graph.pairs[kept].ravel()}
+    cells |= _seen_cells(looked, views, scene, numbers, jitters, side, pictures)
     for place, (first, second) in enumerate(graph.pairs.tolist()):
         mine = slice(starts[place], starts[place + 1])
-        pair = np.array([views[first].number, views[second].number], np.int32)
         row: Row = {name: values[mine] for name, values in cells.items()}
-        yield row | {"pair": pair}
+        both = [[pictures[first], pictures[second]]] if place in kept else np.zeros((0, 2, *SHOWN, 3))
+        cameras = [views[one].colour_camera for one in (first, second)]
+        row["pair"] = np.array([views[first].number, views[second].number], np.int32)
+        row["picture_sizes"] = np.array([(camera.width, camera.height) for camera in cameras], np.int32)
+        row["shown"] = np.array(both, np.uint8)
+        yield row
 
 
 def _views_with_key_points(looked: Looked, most: int, response: int | float, seed: int) -> tuple[list["View"], list["KeyPoints"]]:
@@ -173,8 +187,14 @@ def _seen_cells(
     numbers: Int[ndarray, "m 3"],
     jitters: Float32[ndarray, "m 3 4"],
     side: int,
+    pictures: dict[int, ndarray],
 ) -> dict[str, ndarray]:
-    """Patches and descriptors of the key points of each match; every colour picture is looked at once more."""
+    """Patches and descriptors of the key points of each match; every colour picture is looked at once more.
+
+    pictures  by place of the view: filled with that view's picture, made small
+    """
+    import cv2
+
     from l9.geometry.key_point_frames import cut_patches, moved_frames, orb_descriptors, sift_descriptors
 
     count = len(numbers)
@@ -183,9 +203,12 @@ def _seen_cells(
     places, points = scene.views[numbers], scene.points
     placed = {view.number: place for place, view in enumerate(views)}
     for frame in looked.frames(True):
-        match, role = np.nonzero(places == placed.get(frame.number, -1))
+        place = placed.get(frame.number, -1)
+        match, role = np.nonzero(places == place)
         if not len(match) or frame.colour is None:
             continue
+        if place in pictures:
+            pictures[place][:] = cv2.resize(frame.colour, SHOWN[::-1], interpolation=cv2.INTER_AREA)
         chosen = numbers[match, role]
         exact = np.concatenate([points.pixels[chosen], points.sizes[chosen, None], points.angles[chosen, None]], axis=1)
         patches[match, role] = cut_patches(frame.colour, points.pixels[chosen], side)

@@ -51,8 +51,8 @@ def view_pairs(
     `frames` their numbers; `overlaps` the share of each one's occupied cells of 5 cm that the other occupies too; `iou` the cells that
     both occupy over those that either does; `relative_pose` takes points from the axes of the first colour camera to the second's.
     `flow` says for pixels of the first picture, evenly spread over it, how far they move (right, down) to where the second shows the
-    same point, in pixels of that picture; NaN where the first measured no depth, or the second one's camera has passed the point; `flow_seen`
-    where the second sees it too.
+    same point, in pixels of that picture; NaN where the first measured no depth, or the point lies behind the second's camera;
+    `flow_seen` says where the second sees it too.
 
     overlap  least `iou` of a pair; 0 takes all that share a cell
     every    of how many frames one is taken; more than `frames` of them are thinned evenly
