@@ -45,13 +45,20 @@ class Samples:
 
     @staticmethod
     def of(
-        store: Store, *, classes: tuple[str, ...] | None = None, part: Part = "all", fold: int | None = None, item_column: str | None = None
+        store: Store,
+        *,
+        classes: tuple[str, ...] | None = None,
+        part: Part = "all",
+        fold: int | None = None,
+        item_column: str | None = None,
+        whole: bool = False,
     ) -> "Samples":
         """The samples of one part of a store.
 
         classes  rows of other labels are left out; None: every label there is, sorted (rows without one are left out if any has one)
         part     with a fold k: test is fold k, validation fold (k + 1) mod 5, train the rest; without: the index's split, and where
                  that is "" a hash of the object's id decides 80 / 10 / 10
+        whole    no hash: objects without a fold or split are of every part, for a set that nothing is learnt from
         raises   UsageError for a fold where the store has none, classes that it does not have, or a column that is not ragged
         """
         index = store.index
@@ -63,7 +70,7 @@ class Samples:
         positions = {name: number for number, name in enumerate(chosen)}
         labels = np.array([positions.get(name, -1) for name in names], np.int64)[numbers]
         kept = (labels >= 0) if chosen else np.ones(len(labels), bool)
-        rows = np.flatnonzero(kept & _in_part(store, part, fold))
+        rows = np.flatnonzero(kept & _in_part(store, part, fold, whole))
         items = np.zeros(len(rows), np.int64)
         if item_column is not None:
             counts = _item_counts(store, item_column)[rows]
@@ -172,7 +179,7 @@ def hashed_part(object_id: str) -> Part:
     return "train" if share < HASHED_TRAIN else "validation" if share < HASHED_TRAIN + HASHED_VALIDATION else "test"
 
 
-def _in_part(store: Store, part: Part, fold: int | None) -> ndarray:
+def _in_part(store: Store, part: Part, fold: int | None, whole: bool) -> ndarray:
     """Boolean, one per row of the index."""
     if part == "all":
         return np.ones(store.index.num_rows, bool)
@@ -184,6 +191,8 @@ def _in_part(store: Store, part: Part, fold: int | None) -> ndarray:
         return {"test": test, "validation": validation, "train": ~test & ~validation}[part]
     splits, numbers = _distinct(store.index, "split")
     part_of = np.array([NAMED.index(name) if name in NAMED else -1 for name in splits], np.int64)[numbers]
+    if whole:
+        return (part_of < 0) | (part_of == NAMED.index(part))
     objects, of_row = _distinct(store.index, "object")
     if (part_of < 0).any():
         hashed = np.array([NAMED.index(hashed_part(name)) for name in objects], np.int64)

@@ -116,12 +116,12 @@ class Match(Task):
         """Patches of a batch; in training from frames moved anew, with other colours. Per sample are drawn jitters, then colours."""
         patches = item_of(batch, "patches").flatten(0, 1)
         if not self.augment:
-            return cut(patches, torch.zeros(len(patches), 4, device=patches.device)).unflatten(0, (-1, ROLES))
+            return _by_match(cut(patches, torch.zeros(len(patches), 4, device=patches.device)))
         random = generators(batch)
         drawn = np.array([one.standard_normal((ROLES, 4)) * self.jitter for one in random], np.float32).reshape(-1, 4)
         colours = np.array([one.standard_normal((ROLES, 2, 3)) * self.colour for one in random], np.float32).reshape(-1, 2, 3)
         moved = cut(patches, torch.from_numpy(drawn).to(patches.device))
-        return coloured(moved, torch.from_numpy(colours).to(patches.device)).unflatten(0, (-1, ROLES))
+        return _by_match(coloured(moved, torch.from_numpy(colours).to(patches.device)))
 
     @torch.no_grad()
     def _described(self, samples: Samples) -> Float32[ndarray, "M 3 V F"]:
@@ -142,7 +142,12 @@ class Match(Task):
     def _both(self, patches: UInt8[Tensor, "B 3 S S 3"], jitters: Float32[Tensor, "B 3 4"]) -> Float32[ndarray, "B 3 V F"]:
         flat = patches.flatten(0, 1)
         found = [self._network(cut(flat, moves.flatten(0, 1))).float() for moves in (torch.zeros_like(jitters), jitters)]
-        return torch.stack(found, dim=1).unflatten(0, (-1, ROLES)).cpu().numpy()
+        return _by_match(torch.stack(found, dim=1)).cpu().numpy()
+
+
+def _by_match(of_key_points: Tensor) -> Tensor:
+    """(B * 3, ...) as (B, 3, ...)."""
+    return of_key_points.reshape(-1, ROLES, *of_key_points.shape[1:])
 
 
 def hinge_embedding(descriptors: Float[Tensor, "B 3 F"], margin: float) -> Float[Tensor, "B"]:
