@@ -12,6 +12,7 @@ from typing import Any
 from l9.config import Pipeline, Training, Use, with_defaults
 from l9.errors import UsageError
 from l9.evaluate.brought import brought_run
+from l9.evaluate.curves import write_curves
 from l9.evaluate.runs import mlflow_id, weights_of
 from l9.fingerprint import digest, file_digest
 from l9.prep.sets import Options, Prepared, prepare_sets
@@ -75,6 +76,7 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
         options.place.push_run(folder)
         results = [_train(job, pipeline, options, tracker, say) for job in jobs]
         metrics = gather_metrics([(job.training.name, result["metrics"]) for job, result in zip(jobs, results, strict=True)])
+        write_curves(folder, [(job.training.name, result) for job, result in zip(jobs, results, strict=True)], pipeline.name)
         tracker.log_metrics(folder, metrics)
     first = prepared[0].report()
     report = {

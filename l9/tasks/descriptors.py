@@ -133,8 +133,7 @@ def descriptor_report(samples: Samples, facts: MatchFacts, descriptors: Float[nd
     for number, ending in enumerate(variants):
         same, other = _distances(descriptors[:, :, number], others)
         low, high = _interval(same, other)
-        found = {"fpr95": error_at_recall(same, other.ravel()), "fpr95_low": low, "fpr95_high": high}
-        metrics |= {f"{name}{ending}": value for name, value in found.items()}
+        metrics |= {f"fpr95{ending}": error_at_recall(same, other.ravel()), f"fpr95{ending}_low": low, f"fpr95{ending}_high": high}
         if not ending:
             tables["roc"] = _curve_rows(same, other.ravel())
             outcomes = _outcomes(samples, facts, same, other)
