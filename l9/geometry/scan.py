@@ -16,7 +16,8 @@ class Frame:
 
     number         its place in the recording, from 0: frames without a usable pose are left out, and the others keep their numbers
     colour         RGB; None where it was not asked for
-    depth          metres along the optical axis, 0 where nothing was measured; None where it was not asked for
+    depth          metres along the optical axis, 0 where nothing was measured; None where it was not asked for, or nobody knows
+                   any of this frame (the right picture of a stereo pair)
     colour_camera  of `colour`; the two pictures may differ in size
     depth_camera   of `depth`
     pose           camera-to-world of the depth camera, float64, OpenCV axes (x right, y down, z forward)

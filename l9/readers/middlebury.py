@@ -32,7 +32,7 @@ from l9.readers.lists import check_root
 from l9.readers.pictures import colour_picture
 from l9.typed import from_plain
 
-VERSION = 1
+VERSION = 2
 CALIBRATION = "calib.txt"
 SCENE = {"left": ("im0.png",), "right": ("im1.png",), "disparity": ("disp0.pfm", "disp0GT.pfm"), "right_disparity": ("disp1.pfm",)}
 OPTIONAL = "right_disparity"
@@ -172,9 +172,9 @@ def _picture(stream: BinaryIO, role: str) -> UInt8[ndarray, "h w 3"]:
     return colour_picture(data, kind)
 
 
-def _depth(stream: BinaryIO | None, size: tuple[int, int], calibration: Calibration) -> Float32[ndarray, "h w"]:
+def _depth(stream: BinaryIO | None, size: tuple[int, int], calibration: Calibration) -> Float32[ndarray, "h w"] | None:
     if stream is None:
-        return np.zeros((size[1], size[0]), np.float32)
+        return None
     disparity = read_disparity(_bytes(stream, FILE_BYTES, "the disparity"), size)
     return depth_of_disparity(disparity, calibration.focal, calibration.baseline, calibration.doffs)
 
