@@ -96,6 +96,8 @@ def check_tests(assembly: Assembly, job: Job) -> None:
     for name, samples in assembly.tests.items():
         if len(samples) > 0:
             continue
+        if any(store.index.num_rows == 0 for store in samples.stores):
+            raise TrainingError(f"set {name} holds no object: all were refused; l9 quarantine {samples.stores[0].id} says why")
         if job["sets"][name]["fold"] is not None:
             raise TrainingError(f"no test samples in set {name}; check fold, classes and labels with l9 data check")
         raise TrainingError(
