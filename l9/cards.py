@@ -178,6 +178,8 @@ def load_weights_card(name: str) -> WeightsCard:
         raise CardError(f"no card of weights '{name}'; known: {', '.join(near) or 'none'}")
     card: WeightsCard = _typed(WeightsCard, _fields(path), str(path))
     _check_name(card.name, str(path))
+    if card.name != name:  # by which workers find it again
+        raise CardError(f"{path}: name is '{card.name}'; expected that of the file, '{name}'")
     return card
 
 

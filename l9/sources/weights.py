@@ -19,7 +19,10 @@ from l9.sources.client import Say
 from l9.sources.fetch import bring
 from l9.sources.kept import MANIFEST
 from l9.store.home import Home
+from l9.store.lock import locked
 from l9.store.publish import atomic_write
+
+OTHERS_SECONDS = 600.0  # waited for another process of this machine that fetches the same weights
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ def import_weights(file: Path, home: Path, name: str, say: Say) -> Imported:
         atomic_write(target, content)
     elif file_digest(target) != sha256:
         raise UsageError(f"{target} holds other weights; give these another --name, or remove that file")
+    else:
+        say(f"{target} holds these weights already: nothing to do")
     return Imported(len(read.arrays), sum(array.size for array in read.arrays.values()), len(content), sha256)
 
 
@@ -72,9 +77,16 @@ def fetch_weights(card: WeightsCard, place: Home, say: Say) -> dict[str, Any]:
     raises  FetchError in one line, as `fetch`, or where the weights are not those that were fetched; as `import_weights`
     """
     target = weights_path(place.path, card.name)
-    if target.is_file() and (facts := fetched_facts(target)) is not None:
-        check_fetched(target, facts, file_digest(target))
-        return facts
+    with locked(target.with_name(f".{card.name}.lock"), OTHERS_SECONDS) as mine:
+        if not mine:
+            raise FetchError(f"{target}: another l9 has been fetching it for {OTHERS_SECONDS:.0f} s; stop that one, then again")
+        facts = fetched_facts(target) if target.is_file() else None
+        check_fetched(target, facts, "" if facts is None else file_digest(target))
+        return _fetched(card, target, place, say) if facts is None else facts
+
+
+def _fetched(card: WeightsCard, target: Path, place: Home, say: Say) -> dict[str, Any]:
+    """Bring, convert, and say what it was; the facts last."""
     raw = f"weights/{card.name}"
     root = place.path / "raw" / raw
     place.pull_raw(raw)
