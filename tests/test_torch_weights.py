@@ -109,6 +109,11 @@ def test_what_a_pickle_would_call_is_named_and_neither_imported_nor_called(tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["l9_trap.py"] and "l9_trap" not in sys.modules
 
 
+def test_a_name_is_taken_as_it_stands():
+    """Escapes in it mean nothing to Python's unpickler, but something to pickletools (found by the fuzzer)."""
+    refused(zipped(b"\x80\x02c\\x74orch\nFloat\\Storage\n."), "forbidden-name", r"names \\x74orch\.Float\\Storage")
+
+
 def test_reduce_of_a_class_that_python_itself_pickled(tmp_path):
     class Deed:
         def __reduce__(self):
@@ -259,6 +264,7 @@ BROKEN_PICKLES = {
     "text that is cut": b"\x80\x02X\xff\xff\x00\x00abc",
     "text that is no text": b"\x80\x02X\x01\x00\x00\x00\xff.",
     "a name without an end": b"\x80\x02cos",
+    "a name of a thousand bytes": b"\x80\x02cos\n" + b"x" * 1000 + b"\n.",
     "a name that is no text": b"\x80\x04K\x01K\x02\x93.",
     "attributes of a number": b"\x80\x02K\x01}b.",
     "a frame that is cut": b"\x80\x04\x95\x00",

@@ -15,6 +15,7 @@ from l9.readers.files import printable
 
 MOST_MEMO = 1_000_000  # values kept for later use; EfficientNet-lite0's 296 tensors need 2,651
 MOST_STACK = 100_000  # values on the stack, and marks among them; containers are filled 1,000 items at a time
+MOST_NAME = 256  # bytes of a module or of a name in it
 MOST_PROTOCOL = 5
 
 OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
@@ -78,8 +79,10 @@ class _Machine:
         return opcode
 
     def _argument(self, opcode: pickletools.OpcodeInfo, place: int) -> Any:
+        if opcode.arg is None:
+            return None
         try:
-            return None if opcode.arg is None else opcode.arg.reader(self._stream)
+            return _two_lines(self._stream) if opcode.name == "GLOBAL" else opcode.arg.reader(self._stream)
         except (ValueError, OverflowError) as error:
             _unreadable(f"{opcode.name} at byte {place:,}: {' '.join(str(error).split())[:100]}")
 
@@ -220,6 +223,14 @@ DEEDS: dict[str, Callable[[_Machine, Any], None]] = {
     "BINPERSID": _Machine._persistent_id,
 }
 ALLOWED = frozenset((*PUSHED, *CONSTANTS, *TUPLES, *DEEDS, "STOP"))
+
+
+def _two_lines(stream: BinaryIO) -> str:
+    """The argument of GLOBAL, "module name". pickletools would read escapes in it, as the unpickler does not."""
+    lines = [stream.readline(MOST_NAME), stream.readline(MOST_NAME)]
+    if not all(line.endswith(b"\n") for line in lines):
+        raise ValueError(f"expected two lines of at most {MOST_NAME} bytes")
+    return " ".join(line[:-1].decode("utf-8") for line in lines)
 
 
 def _unreadable(detail: str) -> NoReturn:
