@@ -25,12 +25,13 @@ def import_weights(
     from l9.progress import say
     from l9.sources.weights import import_weights as convert
     from l9.sources.weights import weights_path
+    from l9.store.address import is_address
 
-    place = opened(home)
-    if place.url:
+    if is_address(str(home)):
         raise UsageError(
-            f"{place.url}: weights are imported into a folder; give one with --home DIR, then --init DIR/weights/NAME.safetensors"
+            "weights are imported into a folder; give one with --home DIR, then start from DIR/weights/NAME.safetensors by --init"
         )
+    place = opened(home)
     called = file.stem if name is None else name
     imported = asdict(convert(file, place.path, called, say))
     path = str(weights_path(place.path, called))
