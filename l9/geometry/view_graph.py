@@ -20,7 +20,8 @@ from l9.geometry.scan import Frame
 SAMPLES = 1024  # points of a frame by which its pose is checked
 TOLERANCE = 0.03  # metres by which two frames may differ on the depth of a point: 3DMatch's
 SLACK = 0.03  # share of a depth that its noise and the slope of a surface may add, in the check of poses
-ASKED = 8  # frames that each frame's pose is checked against: those it shares most with
+ASKED = 8  # frames that each frame's pose is checked against: those it shares most with,
+BESIDE = 2  # and so many before and after it: one that is far off may share nothing with those that saw the same
 FEWEST = 50  # points in another frame's view from which on the two can disagree
 THROUGH = 0.2  # share of them that lie where the other frame saw nothing but air, from which on they do
 LEFT_OUT = 0.1  # share of a scan's frames whose poses may be wrong
@@ -122,9 +123,9 @@ def view_graph(views: list[View], least: float) -> ViewGraph:
     if not views:
         return nothing
     counts = np.array([len(view.cells) for view in views])
-    _, cells = np.unique(np.concatenate([view.cells for view in views]), return_inverse=True)
+    named, cells = np.unique(np.concatenate([view.cells for view in views]), return_inverse=True)
     starts = np.concatenate([[0], np.cumsum(counts)])
-    seen = csr_matrix((np.ones(len(cells), np.int32), cells, starts))
+    seen = csr_matrix((np.ones(len(cells), np.int32), cells, starts), shape=(len(views), len(named)))
     shared = (seen @ seen.T).tocoo()
     later = shared.row < shared.col
     first, second, common = shared.row[later].astype(np.int64), shared.col[later].astype(np.int64), shared.data[later]
@@ -144,7 +145,8 @@ def seen_samples(points: Float[ndarray, "s 3"], other: View, depth: Float32[ndar
 class PoseCheck:
     """Do the frames' poses agree? A point that one frame measured cannot lie in air that another one looked through.
 
-    Frames are handed over once more; each is asked about samples of the frames it shares most with, and these about its own.
+    Frames are handed over once more; each is asked about samples of the frames it shares most with and of those
+    recorded beside it, and these about its own.
     """
 
     def __init__(self, graph: ViewGraph) -> None:
@@ -193,8 +195,9 @@ def views_of(frames: Iterable[Frame]) -> list[View]:
 
 
 def _asked(graph: ViewGraph) -> list[list[int]]:
-    """For each view the others to compare it with: those that either of the two shares most with."""
-    chosen: set[tuple[int, int]] = set()
+    """For each view the others to compare it with: those that either of the two shares most with, and those recorded beside it."""
+    places = range(len(graph.views))
+    chosen = {(first, second) for second in places for first in places[max(0, second - BESIDE) : second]}
     order = np.argsort(-graph.ious, kind="stable")
     count = np.zeros(len(graph.views), np.int64)
     for first, second in graph.pairs[order].tolist():
