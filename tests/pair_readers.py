@@ -1,6 +1,7 @@
 """A reader that needs no files: dotted rooms with what may be wrong with a scan, each by its name."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from dotted_room import CAMERA, CORNER, SIDES, depth_of, frame, picture_of, scan_of, walk
@@ -22,8 +23,9 @@ def read(files, found, up):
     return SCANS[found.id]()
 
 
-def frames(noise=0.0):
-    return [frame(number, pose, noise=noise) for number, pose in enumerate(walk(COUNT, step=0.05, towards=CORNER))]
+@cache
+def frames():
+    return [frame(number, pose) for number, pose in enumerate(walk(COUNT, step=0.05, towards=CORNER))]
 
 
 def moved_by(one, by):
@@ -51,8 +53,15 @@ def _lens(one):
     return replace(one, colour_camera=camera, depth_camera=camera)
 
 
+@cache
+def _other_pictures(number):
+    pose = frames()[number].pose
+    return picture_of(OTHER, pose), depth_of(OTHER, pose)
+
+
 def _other(one):
-    return replace(one, colour=picture_of(OTHER, one.pose), depth=depth_of(OTHER, one.pose), colour_camera=OTHER, depth_camera=OTHER)
+    colour, depth = _other_pictures(one.number)
+    return replace(one, colour=colour, depth=depth, colour_camera=OTHER, depth_camera=OTHER)
 
 
 def _all_off():
