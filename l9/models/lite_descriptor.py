@@ -27,16 +27,27 @@ class LiteDescriptor(nn.Module):
     block     the last block that is built, 0 to 15
     resize    edge in pixels to which patches are brought first, bilinear; 0 leaves them as they are
     cells     P: the map is averaged over P^2 cells; where it is smaller, cells share its pixels
+    kept      blocks from the first on that stay as they were loaded, the stem and their batch norm's statistics too: what is
+              transferred, and most of the work, since their maps are the largest
     raises    RecipeError for a block that lite0 does not have
     """
 
     weight_prefix = "trunk."
 
-    def __init__(self, features: int = 128, block: int = 8, resize: int = 0, cells: int = 4) -> None:
+    def __init__(self, features: int = 128, block: int = 8, resize: int = 0, cells: int = 4, kept: int = 0) -> None:
         super().__init__()
         self.trunk = LiteTrunk(block + 1)
-        self.resize, self.cells = resize, cells
+        self.resize, self.cells, self.kept = resize, cells, kept
+        for layer in self.trunk.first(kept):
+            layer.requires_grad_(False)
         self.head = nn.Linear(self.trunk.channels * cells**2, features) if features else None
+
+    def train(self, mode: bool = True) -> "LiteDescriptor":
+        """As every module; what is kept stays in evaluation mode."""
+        super().train(mode)
+        for layer in self.trunk.first(self.kept):
+            layer.eval()
+        return self
 
     def forward(self, patches_B3SS: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b f"]:
         """Descriptors in float32. Antialiased where `resize` makes patches smaller."""
