@@ -1,7 +1,7 @@
 """Matches of key points as Matterport3D's MatchFinder writes them (l9/readers/match_lists.py says what is known of that form).
 
-Numbers stand with the nine digits that make the same float32 again; MatchFinder's have six, and its pixels are whole, for which Matterport3D's
-own Torch code asks. Pictures are not in a store.
+Numbers stand with the nine digits that make the same float32 again; MatchFinder's have six, and its pixels are whole, which Matterport3D's
+own Torch code counts on. Pictures are not in a store.
 """
 
 from collections.abc import Callable, Iterator

@@ -19,7 +19,6 @@ from l9.store.columns import Column
 from l9.store.publish import atomic_write
 from l9.store.store import Store
 
-
 TOLD = {"label": pa.string(), "split": pa.string(), "fold": pa.int8()}  # of an object, by the index
 
 
