@@ -78,7 +78,16 @@ def put_pictures(scene, numbers=tuple(PLACES), kind="PNG", seen=picture):
 
 def line(match, sensor, frame, pixel=(120, 90), **other):
     """One key point as MatchFinder writes it."""
-    told = {"depth": "2", "point": "0.5 0.25 2", "offset": "0 0", "size": "4.5", "angle": "30", "octave": "0", "scale": "1", "packed": "256"}
+    told = {
+        "depth": "2",
+        "point": "0.5 0.25 2",
+        "offset": "0 0",
+        "size": "4.5",
+        "angle": "30",
+        "octave": "0",
+        "scale": "1",
+        "packed": "256",
+    }
     told |= other
     return "\t".join([str(match), str(sensor), str(frame), f"{pixel[0]} {pixel[1]}", *told.values()])
 

@@ -1,4 +1,4 @@
-"""Lists of key point matches: what l9 mined comes back as it was, and every way in which a list can disagree with its pictures is refused."""
+"""Lists of key point matches: what l9 mined comes back as it was, and a list that disagrees with its pictures is refused."""
 
 import contextlib
 import io
@@ -7,8 +7,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from match_trees import HEADER, HEIGHT, PLACES, SCAN, SETTINGS, STEP, STILL, WIDTH, encoded, line, lists, mined, picture, put_lists
-from match_trees import put_pictures, store_of_rows
+from match_trees import (
+    HEADER,
+    HEIGHT,
+    PLACES,
+    SCAN,
+    SETTINGS,
+    STEP,
+    STILL,
+    WIDTH,
+    encoded,
+    line,
+    lists,
+    mined,
+    picture,
+    put_lists,
+    put_pictures,
+    store_of_rows,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
@@ -66,7 +82,7 @@ def test_what_was_mined_comes_back(home, tmp_path, kind):
             assert_array_equal(row[name], other[name], err_msg=name)
     if kind == "JPEG":
         apart = np.concatenate([np.abs(a["patches"].astype(int) - b["patches"]).ravel() for a, b in zip(wanted, rows, strict=True)])
-        assert 0 < apart.mean() < 4  # seen: 1 to 2 of 255 at quality 95
+        assert 0 < apart.mean() < 6  # seen: 3.9 of 255 at quality 95, whose colour is kept at half the size
 
 
 def test_key_points_are_told_apart_as_they_were(home, tmp_path):
@@ -167,7 +183,11 @@ def changed(place, old, new, both=False):
         (lambda: (lists()[0], lists()[1][:2]), "match-counts", r"matches\.txt has 4 lines after its header, negatives\.txt 2"),
         (lambda: (lists()[0][:3], lists()[1][:3]), "match-counts", "both lists have 3 lines .* two a match"),
         (lambda: ([], []), "no-matches", r"matches\.txt has none"),
-        (lambda: changed((1, 2), "130 80", "131 80"), "anchors-differ", r"match 1: .*pixel \(130, 80\) in matches\.txt, .*\(131, 80\) in neg"),
+        (
+            lambda: changed((1, 2), "130 80", "131 80"),
+            "anchors-differ",
+            r"match 1: .*pixel \(130, 80\) in matches\.txt, .*\(131, 80\) in neg",
+        ),
         (lambda: changed((1, 2), "\t3\t", "\t5\t"), "anchors-differ", "frame 3 .* frame 5"),
         (lambda: changed((0, 3), "1\t", "2\t"), "match-numbers", r"matches\.txt line 7: .* numbers 1 2 1 1"),
         (lambda: changed((1, 3), "1\t", "2\t"), "match-numbers", r"negatives\.txt line 7: .* numbers 1 1 1 2"),
