@@ -32,8 +32,8 @@ from l9.errors import RefusedObject, UsageError
 from l9.evaluate.export import export_store
 from l9.geometry.match_lists import moved_octaves, unpacked_octaves
 from l9.readers import match_lists
-from l9.stages import listed_matches
-from l9.stages.contract import run_stages
+from l9.stages import key_point_matches, listed_matches
+from l9.stages.contract import columns_of, run_stages
 
 SCENE = "17DRP5sb8fy"
 LISTED = {"side": 32, **STILL}
@@ -235,6 +235,15 @@ def test_too_many_matches(tmp_path, monkeypatch):
     scene(tmp_path)
     refused(tmp_path, "too-many-matches", "parameters.every")
     assert len(rows_of(tmp_path, SCENE, every=2)[1].matches) == 1
+
+
+def test_what_the_stage_may_be_asked():
+    names = [column.name for column in columns_of([(listed_matches, {})])]
+    assert names == [column.name for column in columns_of([(key_point_matches, {})])]
+    wrong = ({"matches": 4000, "side": 256}, {"width": -1}, {"side": 8}, {"shown": -1}, {"zoom": 91}, {"matches": 0})
+    for arguments in wrong:
+        with pytest.raises(UsageError, match="stage listed_matches: "):
+            columns_of([(listed_matches, arguments)])
 
 
 def test_octaves_as_opencv_packs_them():

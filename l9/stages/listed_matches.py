@@ -10,10 +10,11 @@ from l9.errors import RefusedObject
 from l9.geometry.match_lists import ListedMatches, MatchLists, unpacked_octaves
 from l9.stages.contract import yields
 from l9.stages.limits import check_number, check_size
-from l9.stages.match_cells import MOST_MATCHES, ROLES, SHOWN, SeenCells, match_columns, most_matches, small
+from l9.stages.match_cells import MOST_MATCHES, ROLES, SHOWN, SeenCells, check_match_bytes, match_columns, most_matches, small
 from l9.store.columns import Column, Row
 
 WIDTH = 640  # pixels of a picture: wider ones are made smaller, as for `key_point_matches`
+OF_PAIR = 512  # matches that a pair is expected to have at most: the key points that MatchFinder keeps of a picture
 LAYERS = 5  # the highest that OpenCV's SIFT has in an octave: 3 that it searches, and 3 for their differences, from 0
 
 
@@ -33,6 +34,7 @@ def _columns(
     check_number("listed_matches", "shown", shown, least=0, most=100)
     for name, value, unit in (("shift", shift, "pixels"), ("zoom", zoom, "a share"), ("turn", turn, "degrees")):
         check_size("listed_matches", name, value, least=0, most=90, unit=unit)
+    check_match_bytes("listed_matches", matches, OF_PAIR, side)
     return match_columns(side)
 
 

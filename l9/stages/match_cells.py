@@ -4,12 +4,15 @@ import numpy as np
 from jaxtyping import Float32, Int, UInt8
 from numpy import ndarray
 
+from l9.errors import UsageError
 from l9.geometry.key_point_frames import ORB_BYTES, SIFT_BYTES, cut_patches, moved_frames, orb_descriptors, sift_descriptors
-from l9.store.columns import Column
+from l9.stages.limits import check_row_bytes
+from l9.store.columns import MAX_ROW_BYTES, Column
 
 ROLES = 3  # anchor, the same place in another frame, another place
 SHOWN = (240, 320)  # pixels of the pictures that are kept to draw matches in: rows, columns
-MOST_MATCHES = 4000  # of a scan: their patches are in memory at once
+MOST_MATCHES = 4000  # of a scan
+MOST_BYTES = 512 << 20  # of their patches and descriptors: they are in memory at once
 
 
 def match_columns(side: int) -> tuple[Column, ...]:
@@ -36,6 +39,20 @@ def match_columns(side: int) -> tuple[Column, ...]:
         ragged("orb", "uint8", (2, ORB_BYTES), "8 bits", "exact/jittered byte"),
         Column("shown", "uint8", (2, *SHOWN, 3), kind="ragged", unit="0..255", axes="- view row column rgb"),
     )
+
+
+def check_match_bytes(stage: str, matches: int, of_pair: int, side: int) -> None:
+    """UsageError naming the stage where so many matches of a scan, or of one pair, would take more than memory or a row may.
+
+    side  pixels of a patch
+    """
+    one = ROLES * (3 * side**2 + 1024)  # patches, and more than all other cells take
+    check_row_bytes(stage, min(matches, of_pair) * one + 6 * SHOWN[0] * SHOWN[1], MAX_ROW_BYTES)
+    if matches * one > MOST_BYTES:
+        raise UsageError(
+            f"stage {stage}: {matches:,} matches with patches of {side} pixels would take {matches * one >> 20:,} MiB; "
+            f"expected at most {MOST_BYTES >> 20} MiB, so ask for less"
+        )
 
 
 class SeenCells:
@@ -80,4 +97,4 @@ def small(colour: UInt8[ndarray, "h w 3"]) -> UInt8[ndarray, "rows columns 3"]:
 
 def most_matches(counts: Int[ndarray, "p"], shown: int) -> list[int]:
     """The pairs whose pictures are kept, ascending: those with the most matches, the earlier where they have as many."""
-    return sorted(int(place) for place in np.argsort(-counts, kind="stable")[:shown])
+    return sorted(int(place) for place in np.argsort(-counts, kind="stable")[:shown] if counts[place])
