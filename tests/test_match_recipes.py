@@ -78,7 +78,10 @@ def test_pairs_of_rooms_are_those_of_scannet_with_overlap_and_flow(tree, tmp_pat
 def test_resnet_on_published_lists_makes_a_step(tmp_path):
     root = tmp_path / "matterport"
     for part, name in (("train", "17DRP5sb8fy"), ("val", "2azQ1b91cZZ"), ("test", "2t7WUuJeko7")):
-        put_lists(put_pictures(root / name, seen=lambda number: np.full((512, 640, 3), 40 * number, np.uint8)), *lists())
+        positives, negatives = lists()
+        negatives[1::2] = [line.replace("0.5 0.25 2", "1.5 0.25 2") for line in negatives[1::2]]  # other places lie elsewhere
+        scene = put_pictures(root / name, seen=lambda number: np.full((512, 640, 3), 40 * number, np.uint8))
+        put_lists(scene, positives, negatives)
         (root / f"scenes_{part}.txt").write_text(f"{name}\n")
     settings = ["trainings.resnet50.schedule.epochs=1", "trainings.resnet50.schedule.batch=1", "train.precision=float32"]
     recipe = override(load_recipe("matterport_match"), settings)
