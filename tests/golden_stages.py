@@ -51,9 +51,8 @@ STEPS = {
     "dense_matches": [(dense_matches, {"seed": 0})],
     "key_point_matches": [(key_point_matches, {"matches": 20, "side": 16, "seed": 0})],
 }
-FROM_PICTURES = (  # by floats of OpenCV's, which may round apart on another processor: statistics of 1/255 of them
-    "dense_pixels flow match_angles match_offsets match_pixels match_sizes orb patches shown sift"
-).split()
+# by floats of OpenCV's, which may round apart on another processor: statistics of 1/255 of them
+FROM_PICTURES = ["dense_pixels", "flow", "match_angles", "match_offsets", "match_pixels", "match_sizes", "orb", "patches", "shown", "sift"]
 
 
 def _statistics(cell):
