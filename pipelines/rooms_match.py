@@ -25,12 +25,12 @@ pipeline = Pipeline(
     },
     trainings=(
         Training(
-            Use(Match), Use(PatchNet), Schedule(epochs=10, batch=128, lr=1e-3, curve="cosine", warmup=0.05), name="scratch", test=TESTS
+            Use(Match), Use(PatchNet), Schedule(epochs=8, batch=128, lr=1e-3, curve="cosine", warmup=0.05), name="scratch", test=TESTS
         ),
         Training(
             Use(Match),
             Use(LiteDescriptor, kept=5),
-            Schedule(epochs=2, batch=96, lr=1e-3, curve="cosine", warmup=0.05),
+            Schedule(epochs=1, batch=96, lr=1e-3, curve="cosine", warmup=0.1),
             name="lite0",
             test=TESTS,
             init="lite0",
