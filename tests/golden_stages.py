@@ -54,10 +54,7 @@ STEPS = {
     "key_point_matches": [(key_point_matches, {"matches": 20, "side": 16, "seed": 0})],
     "listed_matches": [(listed_matches, {"side": 16, "seed": 0})],
 }
-<<<<<<< HEAD
-=======
 # by floats of OpenCV's, which may round apart on another processor: statistics of 1/255 of them
->>>>>>> mining
 FROM_PICTURES = ["dense_pixels", "flow", "match_angles", "match_offsets", "match_pixels", "match_sizes", "orb", "patches", "shown", "sift"]
 
 
