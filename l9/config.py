@@ -72,12 +72,17 @@ class Prep:
 
 @dataclass(frozen=True)
 class Set:
-    """One store: a card prepared in one way. `classes` and `fold` pick rows of it and are no part of its key."""
+    """One store: a card prepared in one way. `classes`, `fold` and `whole` pick rows of it and are no part of its key.
+
+    whole  objects without a fold or split are all tested, where else a hash puts 1 of 10 into the test part: for a card that no
+           training of the recipe learns from
+    """
 
     card: str
     prep: Prep
     classes: str | None = None
     fold: int | None = None
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if self.fold is not None and not 0 <= self.fold < FOLDS:

@@ -154,8 +154,7 @@ def _job(pipeline: Pipeline, training: Training, seed: int, sets: dict[str, Prep
     )
     init = initial_weights(resolved, earlier, options.place)
     train = {name: value for name, value in dataclasses.asdict(pipeline.train).items() if name != "gpus"}
-    tested_only = {one.name for one in used} - {name for other in pipeline.trainings for name in other.sets or ()}
-    data = {one.name: [one.manifest_digest, list(one.classes), one.about.fold] + ["whole"] * (one.name in tested_only) for one in used}
+    data = {one.name: [one.manifest_digest, list(one.classes), one.about.fold] + ["whole"] * one.about.whole for one in used}
     settings = to_plain(dataclasses.replace(resolved, init=None))  # weights are known by their bytes, not by how they were named
     key = digest([settings, data, seed, train, _versions(resolved), options.overfit, init[1]])
     folder = options.home / "runs" / f"{pipeline.name}{'-' if training.name else ''}{training.name}-s{seed}-{key[:12]}"
@@ -166,7 +165,7 @@ def _job(pipeline: Pipeline, training: Training, seed: int, sets: dict[str, Prep
         "training": to_plain(resolved),
         "train": dataclasses.asdict(pipeline.train),
         "seed": seed,
-        "sets": {one.name: _set_facts(one, options.home, one.name in tested_only) for one in used},
+        "sets": {one.name: _set_facts(one, options.home) for one in used},
         "overfit": options.overfit,
         "up": up,
         "init": init[0],
@@ -182,13 +181,13 @@ def merged_classes(learnt: list[Prepared]) -> list[str]:
     return sorted({name for one in learnt for name in one.classes})
 
 
-def _set_facts(one: Prepared, home: Path, whole: bool) -> dict[str, Any]:
+def _set_facts(one: Prepared, home: Path) -> dict[str, Any]:
     return {
         "store": os.path.relpath(one.store.path, home),
         "manifest": one.manifest_digest,
         "classes": list(one.classes),
         "fold": one.about.fold,
-        "whole": whole,
+        "whole": one.about.whole,
         "card": one.card.describe() | {"tables": {}},
         "prep": one.about.prep.to_plain(),
     }

@@ -99,8 +99,12 @@ def checked(pipeline: Pipeline) -> Pipeline:
     for name in (pipeline.name, *pipeline.sets, *filter(None, names)):
         if not NAME.fullmatch(name):
             raise RecipeError(f"'{name}' cannot be a name: it becomes part of a folder's; expected letters, digits, '.', '_' and '-'")
-    sets = {name: dataclasses.replace(s, prep=_checked_prep(s.prep, f"sets.{name}")) for name, s in pipeline.sets.items()}
     trainings = tuple(_checked_training(training, pipeline) for training in pipeline.trainings)
+    learnt = {pipeline.sets[name].card for training in trainings for name in training.sets or ()}
+    for name, one in pipeline.sets.items():
+        if one.whole and one.card in learnt:
+            raise RecipeError(f"sets.{name}: whole=True tests all of card {one.card}, and a training learns from it; leave `whole` out")
+    sets = {name: dataclasses.replace(s, prep=_checked_prep(s.prep, f"sets.{name}")) for name, s in pipeline.sets.items()}
     return dataclasses.replace(pipeline, sets=sets, trainings=trainings)
 
 

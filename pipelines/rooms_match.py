@@ -19,8 +19,8 @@ pipeline = Pipeline(
     name="rooms-match",
     sets={
         "rooms": Set("rooms", Prep(Use(key_point_matches, matches=400))),
-        "motorcycle": Set("motorcycle", stereo),
-        "aloe": Set("aloe", stereo),
+        "motorcycle": Set("motorcycle", stereo, whole=True),
+        "aloe": Set("aloe", stereo, whole=True),
         "stairs": Set("stairs", Prep(Use(key_point_matches, response=0.01))),
     },
     trainings=(
@@ -36,9 +36,10 @@ pipeline = Pipeline(
             init="lite0",
         ),
         Training(Use(Match, frozen=True), Use(LiteDescriptor, features=0), name="lite0_frozen", test=TESTS, init="lite0"),
-        Training(Use(Handcrafted, kind="sift"), None, name="sift", test=TESTS),
-        Training(Use(Handcrafted, kind="rootsift"), None, name="rootsift", test=TESTS),
-        Training(Use(Handcrafted, kind="rootsift", upright=True), None, name="rootsift_upright", test=TESTS),
-        Training(Use(Handcrafted, kind="orb"), None, name="orb", test=TESTS),
+        *(
+            Training(Use(Handcrafted, kind=kind, upright=upright), None, name=kind + "_upright" * upright, test=TESTS)
+            for upright in (False, True)
+            for kind in ("sift", "rootsift", "orb")
+        ),
     ),
 )

@@ -93,21 +93,29 @@ def test_no_pixels_match_no_pixels(seen, found):
 def test_other_places_are_of_other_frames_and_far(seed, apart):
     points, _, frames = cloud(seed, 60, 3)
     anchors = np.arange(60)
-    chosen = other_points(anchors, points, frames, np.random.default_rng(seed), apart)
+    chosen = other_points(anchors, np.full(len(anchors), -1), points, frames, np.random.default_rng(seed), apart)
     allowed = (frames[:, None] != frames) & (np.linalg.norm(points[:, None] - points, axis=2) > apart)
     assert_array_equal(chosen >= 0, allowed.any(axis=1))
     assert allowed[anchors[chosen >= 0], chosen[chosen >= 0]].all()
-    assert_array_equal(chosen, other_points(anchors, points, frames, np.random.default_rng(seed), apart))
+    assert_array_equal(chosen, other_points(anchors, np.full(len(anchors), -1), points, frames, np.random.default_rng(seed), apart))
 
 
 def test_every_other_place_is_as_likely():
     points, frames = np.arange(11.0)[:, None] * [1, 0, 0], np.repeat([0, 1], [1, 10])
-    chosen = other_points(np.zeros(5000, np.int64), points, frames, np.random.default_rng(0))
+    chosen = other_points(np.zeros(5000, np.int64), np.full(5000, -1), points, frames, np.random.default_rng(0))
     assert np.bincount(chosen, minlength=11)[1:].min() > 400  # of 500
 
 
 def test_one_that_only_fits_rarely_is_found():
     points, frames = np.zeros((3000, 3)), np.repeat([0, 1], 1500)
     points[2222] = 1
-    assert other_points(np.array([0]), points, frames, np.random.default_rng(0)).tolist() == [2222]
-    assert other_points(np.array([2000]), points, frames, np.random.default_rng(0)).tolist() == [-1]
+    assert other_points(np.array([0]), np.array([-1]), points, frames, np.random.default_rng(0)).tolist() == [2222]
+    assert other_points(np.array([2000]), np.array([-1]), points, frames, np.random.default_rng(0)).tolist() == [-1]
+
+
+def test_the_match_itself_and_frames_that_are_not_trusted_are_no_other_place():
+    points, frames = np.arange(4.0)[:, None] * np.ones(3), np.arange(4)
+    random, same = np.random.default_rng(0), np.full(200, 1)
+    assert set(other_points(np.zeros(200, np.int64), same, points, frames, random)) == {2, 3}
+    assert set(other_points(np.zeros(200, np.int64), same, points, frames, random, trusted=frames != 2)) == {3}
+    assert set(other_points(np.zeros(200, np.int64), same, points, frames, random, trusted=frames < 2)) == {-1}

@@ -73,3 +73,11 @@ def test_each_key_point_keeps_its_row(picture):
     sift = sift_descriptors(picture, places, octaves)
     assert_array_equal(sift, [sift_descriptors(picture, places[n : n + 1], octaves[:1])[0] for n in range(4)])
     assert sift.any(axis=1).all()
+
+
+def test_a_descriptor_does_not_depend_on_what_else_is_asked():
+    """OpenCV blurs every key point from a doubled picture only where one of that octave is among them."""
+    colour = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    frames = np.array([[80.0, 60, 6, 30], [70, 50, 2, 10]], np.float32)
+    octaves = np.array([0 | 1 << 8, 255 | 1 << 8])
+    assert np.array_equal(sift_descriptors(colour, frames[:1], octaves[:1])[0], sift_descriptors(colour, frames, octaves)[0])

@@ -3,12 +3,13 @@
 import dataclasses
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from l9.config import Pipeline, Prep, Schedule, Set, Train, Training, Use
-from l9.errors import TrainingError, UsageError
+from l9.errors import RecipeError, TrainingError, UsageError
 from l9.evaluate.again import evaluate_run
 from l9.evaluate.predict import predict_file
 from l9.evaluate.runs import find_run, list_runs, weights_of
@@ -177,21 +178,22 @@ def test_gathering_names_and_averages():
     assert "accuracy/forest/std" not in gathered
 
 
-def test_a_set_that_no_training_learns_from_is_tested_whole(toys, tmp_path):
+def test_a_set_that_is_tested_whole(toys, tmp_path):
     """Its objects have neither fold nor split: a hash would leave out nine of ten, or all of a set of one."""
     pipeline, options, _ = toys
     (forest,) = (training for training in pipeline.trainings if training.name == "forest")
-    other = Prep(Use(normalise, kind="sphere"), *pipeline.sets["toys"].prep.stages[1:])
-    sets = {**pipeline.sets, "unseen": dataclasses.replace(pipeline.sets["toys"], prep=other)}
+    card = tmp_path / "unseen.yaml"
+    card.write_text(CARD.replace("name: toys", "name: unseen").replace("seed: 1", "seed: 2"))
+    sets = {**pipeline.sets, "unseen": dataclasses.replace(pipeline.sets["toys"], card=str(card), whole=True)}
     apart = dataclasses.replace(forest, test=("toys", "unseen"))
-    seen = dataclasses.replace(forest, name="seen", sets=("unseen",), test=("unseen",))
-    for trainings, tested in (((apart,), 3 * len(SOLIDS)), ((apart, seen), None)):
-        recipe = checked(dataclasses.replace(pipeline, sets=sets, trainings=trainings, seeds=(0,)))
-        report = run_pipeline(recipe, dataclasses.replace(options, home=tmp_path / str(len(trainings))), quiet)
-        folder = tmp_path / str(len(trainings)) / "runs" / report["trainings"][0]
-        rows = [json.loads(line) for line in (folder / "outcomes.jsonl").read_text().splitlines()]
-        counts = {name: sum(row["set"] == name for row in rows) for name in sets}
-        assert counts["unseen"] == (tested or counts["toys"]) and counts["toys"] < 3 * len(SOLIDS)
+    recipe = dataclasses.replace(pipeline, sets=sets, trainings=(apart,), seeds=(0,))
+    report = run_pipeline(checked(recipe), dataclasses.replace(options, home=tmp_path / "home"), quiet)
+    outcomes = (tmp_path / "home" / "runs" / report["trainings"][0] / "outcomes.jsonl").read_text().splitlines()
+    counts = Counter(json.loads(line)["set"] for line in outcomes)
+    assert counts["unseen"] == 3 * len(SOLIDS) > counts["toys"]
+    learnt = {**sets, "toys": dataclasses.replace(sets["toys"], whole=True)}
+    with pytest.raises(RecipeError, match=r"whole=True tests all of card .*toys\.yaml, and a training learns from it"):
+        checked(dataclasses.replace(recipe, sets=learnt))
 
 
 @pytest.mark.parametrize(

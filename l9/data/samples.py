@@ -58,7 +58,7 @@ class Samples:
         classes  rows of other labels are left out; None: every label there is, sorted (rows without one are left out if any has one)
         part     with a fold k: test is fold k, validation fold (k + 1) mod 5, train the rest; without: the index's split, and where
                  that is "" a hash of the object's id decides 80 / 10 / 10
-        whole    no hash: objects without a fold or split are of every part, for a set that nothing is learnt from
+        whole    no hash: objects without a split are of every part, for a set that nothing is learnt from
         raises   UsageError for a fold where the store has none, classes that it does not have, or a column that is not ragged
         """
         index = store.index

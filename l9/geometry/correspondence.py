@@ -6,7 +6,7 @@ source  Chang et al., Matterport3D, 3DV 2017, section 4.1 (and its MatchFinder):
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
 WITHIN = 0.02  # metres
@@ -78,34 +78,39 @@ def matching_pixels(
 
 def other_points(
     anchors: Int[ndarray, "m"],
+    same: Int[ndarray, "m"],
     points: Float[ndarray, "n 3"],
     frames: Int[ndarray, "n"],
     random: np.random.Generator,
     apart: float = WITHIN,
+    trusted: Bool[ndarray, "n"] | None = None,
 ) -> Int[ndarray, "m"]:
     """For each anchor a random key point of another frame that lies farther away than `apart` metres; -1 where there is none.
 
-    anchors  numbers of key points
+    anchors  numbers of key points, same  those that match them, which are never drawn
+    trusted  those that may be drawn: of a frame whose pose is wrong nobody knows where they are; None: all
     """
+    allowed = np.ones(len(points), bool) if trusted is None else trusted
+
+    def differ(one: ndarray, not_this: ndarray, other: ndarray) -> ndarray:
+        far = np.linalg.norm(points[one] - points[other], axis=1) > apart
+        return np.asarray(far & (frames[one] != frames[other]) & (other != not_this) & allowed[other])
+
     chosen = np.full(len(anchors), -1, np.int64)
     left = np.arange(len(anchors))
     for _ in range(DRAWS):
         if not len(left):
             return chosen
         drawn = random.integers(len(points), size=len(left))
-        fits = _differ(anchors[left], drawn, points, frames, apart)
+        fits = differ(anchors[left], same[left], drawn)
         chosen[left[fits]] = drawn[fits]
         left = left[~fits]
+    everything = np.arange(len(points))
     for place in left:
-        everything = np.arange(len(points))
-        allowed = np.flatnonzero(_differ(np.full(len(points), anchors[place]), everything, points, frames, apart))
-        if len(allowed):
-            chosen[place] = allowed[random.integers(len(allowed))]
+        found = np.flatnonzero(differ(np.full(len(points), anchors[place]), np.full(len(points), same[place]), everything))
+        if len(found):
+            chosen[place] = found[random.integers(len(found))]
     return chosen
-
-
-def _differ(one: ndarray, other: ndarray, points: ndarray, frames: ndarray, apart: float) -> ndarray:
-    return (frames[one] != frames[other]) & (np.linalg.norm(points[one] - points[other], axis=1) > apart)
 
 
 def _neighbours(points: ndarray, frames: ndarray, within: float) -> Iterator[tuple[ndarray, ndarray, ndarray]]:

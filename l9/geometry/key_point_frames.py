@@ -12,6 +12,7 @@ from jaxtyping import Float32, Int, UInt8
 from numpy import ndarray
 
 SIFT_BYTES, ORB_BYTES = 128, 32
+DOUBLED = 255 | 1 << 8  # octave -1, layer 1, as OpenCV packs it: of the picture at twice its size
 SIFT_WINDOW = 6.0  # a SIFT descriptor looks at a square so many key point sizes wide: 4 cells of 3 deviations of half a size
 ORB_WINDOW, ORB_SCALE, ORB_LEVELS = 31, 1.2, 8  # pixels of ORB's patch, and the picture's sizes it is cut from
 
@@ -43,7 +44,10 @@ def sift_descriptors(
     """SIFT at key points (column, row, size, angle); its numbers are whole and below 256. `octaves` as the detector packed them."""
     import cv2
 
-    return _described(cv2.SIFT.create(enable_precise_upscale=True), colour, frames, octaves, SIFT_BYTES)
+    # OpenCV doubles the picture only where a key point of that octave is asked for, and then blurs all others from it: one always is
+    doubled = np.array([[colour.shape[1] / 2, colour.shape[0] / 2, 2, 0]], np.float32)
+    asked = np.concatenate([frames, doubled]), np.concatenate([octaves, [DOUBLED]])
+    return _described(cv2.SIFT.create(enable_precise_upscale=True), colour, *asked, SIFT_BYTES)[:-1]
 
 
 def orb_descriptors(colour: UInt8[ndarray, "h w 3"], frames: Float32[ndarray, "n 4"]) -> UInt8[ndarray, "n 32"]:

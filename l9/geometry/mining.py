@@ -65,7 +65,8 @@ def mined_matches(
     if len(first) > most:
         drawn = np.sort(random.choice(len(first), size=most, replace=False))
         first, second = first[drawn], second[drawn]
-    other = other_points(first, scene.points.points, scene.views, random, within)
+    trusted = np.isin(scene.views, graph.pairs)  # of frames whose poses agree with others'
+    other = other_points(first, second, scene.points.points, scene.views, random, within, trusted)
     return np.stack([first, second, other], axis=1)[other >= 0]
 
 

@@ -65,7 +65,7 @@ def _columns(
     return match_columns(side)
 
 
-@yields(columns=_columns, version=1)
+@yields(columns=_columns, version=2)
 def key_point_matches(
     scan: Scan,
     overlap: int | float = 0.0,

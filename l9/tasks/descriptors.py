@@ -27,6 +27,7 @@ RECALL = 0.95
 NEGATIVES = 50  # other places that each anchor is compared with
 APART = 0.02  # metres: farther away is another place
 RESAMPLES = 400  # of the bootstrap
+FEWEST_CLUSTERS = 8  # scenes, or pairs of frames, that are enough to draw from
 INTERVAL = (2.5, 97.5)  # per cent
 CURVE = 200  # points of the curve that is kept
 BATCH = 64  # matches whose descriptors are computed at once
@@ -89,7 +90,7 @@ def other_places(facts: MatchFacts, count: int = NEGATIVES, seed: int = 0) -> In
     for match, scene in enumerate(facts.scenes.tolist()):
         near = of_scene[scene]
         far = np.linalg.norm(pool_points[near] - facts.points[match, 0], axis=1) > APART
-        allowed = near[far & (pool_frames[near] != facts.frames[match, 0])]
+        allowed = near[far & (pool_frames[near] != facts.frames[match, 0]) & (near != 2 * match)]
         if not len(allowed):
             allowed = np.flatnonzero(pool_scenes != scene)
         if not len(allowed):
@@ -121,7 +122,8 @@ def descriptor_report(samples: Samples, facts: MatchFacts, descriptors: Float[nd
     variants  what is added to the names of each variant's metrics: "" for the one that counts, such as "_exact"
 
     metrics   fpr95         error at 95 % recall: share of other places as near as 95 % of the same ones, 50 others a match
-              fpr95_low     and fpr95_high: 95 % of 400 bootstrap samples of the matches, each with its others, lie between them
+              fpr95_low     and fpr95_high: 95 % of 400 bootstrap samples lie between them. Drawn are scenes with all their matches, since
+                            matches of one scene are alike; where there are fewer than 8, pairs of frames; where these are fewer, matches
               matches       how many
     tables    roc           recall and false positive rate of the variant without a name
     outcomes  object, frames and numbers of the pair, distance to the same place, and to the nearest of the others
@@ -132,7 +134,7 @@ def descriptor_report(samples: Samples, facts: MatchFacts, descriptors: Float[nd
     outcomes: list[dict[str, Any]] = []
     for number, ending in enumerate(variants):
         same, other = _distances(descriptors[:, :, number], others)
-        low, high = _interval(same, other)
+        low, high = _interval(same, other, _clusters(facts))
         metrics |= {f"fpr95{ending}": error_at_recall(same, other.ravel()), f"fpr95{ending}_low": low, f"fpr95{ending}_high": high}
         if not ending:
             tables["roc"] = _curve_rows(same, other.ravel())
@@ -148,9 +150,18 @@ def _distances(descriptors: Float[ndarray, "M 3 F"], others: Int[ndarray, "M N"]
     return same.astype(np.float64), other.astype(np.float64)
 
 
-def _interval(same: Float[ndarray, "M"], other: Float[ndarray, "M N"]) -> tuple[float, float]:
+def _clusters(facts: MatchFacts) -> list[Int[ndarray, "n"]]:
+    """Matches that are drawn together: of one scene, one pair of frames, or one alone."""
+    pairs = np.column_stack([facts.scenes, facts.frames[:, :2]])
+    for named in (facts.scenes, np.unique(pairs, axis=0, return_inverse=True)[1].ravel()):
+        if len(np.unique(named)) >= FEWEST_CLUSTERS:
+            return [np.flatnonzero(named == one) for one in np.unique(named)]
+    return [np.array([number]) for number in range(len(facts.scenes))]
+
+
+def _interval(same: Float[ndarray, "M"], other: Float[ndarray, "M N"], clusters: list[Int[ndarray, "n"]]) -> tuple[float, float]:
     random = np.random.default_rng(0)
-    drawn = (random.integers(len(same), size=len(same)) for _ in range(RESAMPLES))
+    drawn = (np.concatenate([clusters[one] for one in random.integers(len(clusters), size=len(clusters))]) for _ in range(RESAMPLES))
     errors = [error_at_recall(same[rows], other[rows].ravel()) for rows in drawn]
     low, high = np.percentile(errors, INTERVAL)
     return float(low), float(high)

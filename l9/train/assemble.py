@@ -21,7 +21,7 @@ Job = dict[str, Any]
 
 training  a resolved `Training`      train  a resolved `Train`      seed  one whole number
 sets      name -> {"store": path of a store, "classes": [...] or null, "fold": number or null, "whole": objects without fold or split are
-          all tested, since nothing is learnt from the set}
+          all tested}
 run_dir   absolute folder of this training and seed      up  "+Y"      init  run folder, safetensors file or null
 overfit   0, or how many samples to learn by heart, as a check that the network can learn at all
 """
@@ -139,7 +139,7 @@ def build_task(training: Training, classes: tuple[str, ...], up: str, device: to
 def _pick(job: Job, name: str, part: Part, item_column: str | None = None) -> Samples:
     chosen = job["sets"][name]
     classes = None if chosen["classes"] is None else tuple(chosen["classes"])
-    store, whole = Store.open(Path(chosen["store"])), chosen.get("whole", False)
+    store, whole = Store.open(Path(chosen["store"])), part == "test" and chosen.get("whole", False)
     return Samples.of(store, classes=classes, part=part, fold=chosen["fold"], item_column=item_column, whole=whole)
 
 

@@ -182,27 +182,34 @@ def copy_by_name(model: nn.Module, tensors: Mapping[str, Tensor], prefixes: Mapp
     """Copy every tensor whose name and shape fit the model; the rest stays as it was initialised.
 
     A network around a trunk may say in its class where weights of the trunk alone belong: `weight_prefix = "trunk."` is put before
-    every stored name where none fits as it is.
+    every stored name where more fit so than as they are.
 
     prefixes  stored prefix -> the model's ("encoder." -> "trunk."); the first that fits is exchanged
     returns   the model's names that received nothing, in order
     raises    TrainingError if nothing at all was copied
     """
     live = model.state_dict()
-    for exchanged in (prefixes or {}, {"": getattr(model, "weight_prefix", "")}):
-        renamed = {_renamed(name, exchanged): tensor for name, tensor in tensors.items()}
-        missed = _copied(renamed, live)
-        if len(missed) < len(live):
-            return missed
+    ways = [
+        {_renamed(name, way): tensor for name, tensor in tensors.items()}
+        for way in (prefixes or {}, {"": getattr(model, "weight_prefix", "")})
+    ]
+    best = max(ways, key=lambda renamed: sum(_fits(renamed, name, tensor) for name, tensor in live.items()))
+    missed = _copied(best, live)
+    if len(missed) < len(live):
+        return missed
     examples = f"stored '{min(tensors, default='nothing')}', the model has '{min(live, default='nothing')}'"
     raise TrainingError(f"init: no tensor has the name and shape of one of the model's ({examples})")
+
+
+def _fits(tensors: Mapping[str, Tensor], name: str, live: Tensor) -> bool:
+    return name in tensors and tensors[name].shape == live.shape
 
 
 def _copied(tensors: Mapping[str, Tensor], live: Mapping[str, Tensor]) -> list[str]:
     """The live names for which there was no tensor of their shape."""
     missed = []
     for name, tensor in live.items():
-        if name in tensors and tensors[name].shape == tensor.shape:
+        if _fits(tensors, name, tensor):
             with torch.no_grad():
                 tensor.copy_(tensors[name])
         else:
