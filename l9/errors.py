@@ -3,7 +3,7 @@
 L9Error                  one line for the person at the terminal: what, what was expected, the command that mends it
 ├── UsageError           the words were wrong; the command line ends with 2
 │   ├── RecipeError      a recipe, or a setting given by --set
-│   └── CardError        a dataset card, or the files beside it
+│   └── CardError        a card of a dataset or of weights, or the files beside it
 ├── DataError            the data is not what it says it is; the command line ends with 1
 │   ├── ShapeError       arrays that disagree on a dimension
 │   ├── RefusedObject    one object cannot be used: a reason from a short list, and the detail; ends in quarantine
@@ -49,7 +49,7 @@ class RecipeError(UsageError):
 
 
 class CardError(UsageError):
-    """A dataset card, or a label, fold or attribution file beside it, is wrong."""
+    """A card of a dataset or of weights, or a label, fold or attribution file beside it, is wrong."""
 
 
 class DataError(L9Error):

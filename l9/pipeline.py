@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from l9.cards import load_card
 from l9.config import Pipeline, Training, Use, with_defaults
-from l9.errors import UsageError
-from l9.evaluate.brought import brought_run
 from l9.evaluate.curves import write_curves
-from l9.evaluate.runs import mlflow_id, weights_of
-from l9.fingerprint import digest, file_digest
+from l9.evaluate.initial import bring_weights, initial_weights
+from l9.evaluate.runs import mlflow_id
+from l9.fingerprint import digest
 from l9.prep.sets import Options, Prepared, prepare_sets
 from l9.progress import Say
 from l9.store.publish import atomic_write
@@ -60,6 +60,8 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
     start = time.monotonic()
     pipeline = placed(pipeline, options)
     require_server(options.place, options.tracking)
+    check_schedules(pipeline)
+    bring_weights(pipeline.trainings, options.init, options.place, say)
     prepared = prepare_sets(pipeline, options, say)
     jobs = make_jobs(pipeline, prepared, options)
     key = digest([pipeline.name, [one.manifest_digest for one in prepared], [job.key for job in jobs]])
@@ -95,6 +97,22 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
     atomic_write(finished, json.dumps(report, indent=1).encode())
     options.place.push_run(folder)
     return report
+
+
+def check_schedules(pipeline: Pipeline) -> None:
+    """RecipeError where a network that learns has no schedule: only a frozen one, whose task has no players, does without.
+
+    To ask that before any work, task and network are built once more; with classes of no meaning where only the data tells them.
+    """
+    from l9.train.assemble import check_schedule
+
+    for training in pipeline.trainings:
+        if training.model is None or training.schedule is not None:
+            continue
+        about = pipeline.sets[(training.sets or tuple(pipeline.sets))[0]]
+        card = load_card(about.card)
+        known = card.class_names(about.classes) if about.classes else sorted({row["class"] for row in card.label_rows.values()})
+        check_schedule(training, tuple(known) or ("first", "second"), card.axes.up)
 
 
 def placed(pipeline: Pipeline, options: Options) -> Pipeline:
@@ -134,7 +152,7 @@ def _job(pipeline: Pipeline, training: Training, seed: int, sets: dict[str, Prep
         model=None if training.model is None else with_defaults(training.model, fill=fill),
         init=options.init if options.init and training.model else training.init,
     )
-    init = _init_weights(resolved, earlier, options)
+    init = initial_weights(resolved, earlier, options.place)
     train = {name: value for name, value in dataclasses.asdict(pipeline.train).items() if name != "gpus"}
     tested_only = {one.name for one in used} - {name for other in pipeline.trainings for name in other.sets or ()}
     data = {one.name: [one.manifest_digest, list(one.classes), one.about.fold] + ["whole"] * (one.name in tested_only) for one in used}
@@ -174,21 +192,6 @@ def _set_facts(one: Prepared, home: Path, whole: bool) -> dict[str, Any]:
         "card": one.card.describe() | {"tables": {}},
         "prep": one.about.prep.to_plain(),
     }
-
-
-def _init_weights(training: Training, earlier: dict[str, Path], options: Options) -> tuple[str | None, str | None]:
-    """Where the first weights come from, and what of it belongs in the key."""
-    if training.init is None:
-        return None, None
-    if training.init in earlier:
-        return str(earlier[training.init]), earlier[training.init].name
-    path = Path(training.init)
-    if path.suffix == ".safetensors":
-        if not path.is_file():
-            raise UsageError(f"init {path}: no such file; expected .safetensors weights, a training's name or a run")
-        return str(path.resolve()), file_digest(path)
-    weights = weights_of(brought_run(options.place, training.init))
-    return str(weights), file_digest(weights)
 
 
 def _versions(training: Training) -> list[int]:

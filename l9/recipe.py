@@ -116,8 +116,6 @@ def _checked_training(training: Training, pipeline: Pipeline) -> Training:
     for name in (*(training.sets or ()), *(training.test or ())):
         if name not in pipeline.sets:
             raise RecipeError(f"trainings.{training.name}: no set '{name}'; known: {', '.join(pipeline.sets)}")
-    if training.model is not None and training.schedule is None:
-        raise RecipeError(f"trainings.{training.name}: schedule is missing; expected Schedule(epochs=…, batch=…)")
     return dataclasses.replace(
         training,
         task=with_defaults(training.task),

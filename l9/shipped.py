@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def shipped(folder: str, ending: str) -> dict[str, Path]:
-    """name -> path of cards ("datasets") or recipes ("pipelines"): those of the working directory win over those that came with l9."""
+    """name -> path of cards ("datasets", "weights") or recipes ("pipelines"): the working directory wins over what came with l9."""
     package = Path(__file__).resolve().parent
     checkout = package.parent
     places = [package / "_shipped" / folder, Path.cwd() / folder]

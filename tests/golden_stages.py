@@ -1,10 +1,11 @@
-"""What each stage made of one chair when its version was set; `python tests/golden_stages.py` writes it anew."""
+"""What each stage made of one chair, or of a scan, when its version was set; `python tests/golden_stages.py` writes it anew."""
 
 import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
+from dotted_room import frame, scan_of, walk
 
 from l9.geometry.camera import Pinhole
 from l9.geometry.cloud import PointCloud
@@ -15,8 +16,10 @@ from l9.geometry.solids import SOLIDS
 from l9.stages import (
     box_size,
     coarse_occupancy,
+    dense_matches,
     fused_blocks,
     fused_mesh,
+    key_point_matches,
     labelled_points,
     normalise,
     occupancy,
@@ -24,6 +27,7 @@ from l9.stages import (
     sdf,
     sdf_points,
     surface_points,
+    view_pairs,
     views,
 )
 from l9.stages.contract import columns_of, run_stages, stage_info
@@ -43,7 +47,13 @@ STEPS = {
     "fused_blocks": [(fused_blocks, {"voxel": 0.125, "truncate": 2, "side": 32})],
     "fused_mesh": [(fused_mesh, {"voxel": 0.05})],
     "labelled_points": [(labelled_points, {"count": 256, "seed": 0, "normals": True})],
+    "view_pairs": [(view_pairs, {"flow": 16})],
+    "dense_matches": [(dense_matches, {"seed": 0})],
+    "key_point_matches": [(key_point_matches, {"matches": 20, "side": 16, "seed": 0})],
 }
+FROM_PICTURES = (  # by floats of OpenCV's, which may round apart on another processor: statistics of 1/255 of them
+    "dense_pixels flow match_angles match_offsets match_pixels match_sizes orb patches shown sift"
+).split()
 
 
 def _statistics(cell):
@@ -77,17 +87,28 @@ def _scan(mesh):
     return Scan(_frames, Surface(vertices, mesh.faces, labels=1 + (vertices[:, 1] > 1.5), instances=1 + (vertices[:, 0] > 1.5)))
 
 
+def _pair(mesh):
+    """Two frames of a dotted room, of noisy depth."""
+    del mesh
+    return scan_of(frame(number, pose, noise=1e-3) for number, pose in enumerate(walk(2)))
+
+
 def measured():
     """Per stage its version, and per column its dtype, shape, statistics and, where the stage computes no rounded floats, sha256."""
     made = SOLIDS["chair"](np.random.default_rng(0))
     mesh, found = Mesh(made.vertices, made.faces), {}
+    scans = {"scene_blocks": _scan, "fused_blocks": _scan, "fused_mesh": _scan}
+    pairs = {"view_pairs": _pair, "dense_matches": _pair, "key_point_matches": _pair}
+    subjects = {"labelled_points": _cloud, **scans, **pairs}
     for name, steps in STEPS.items():
-        subject = {"labelled_points": _cloud, "scene_blocks": _scan, "fused_blocks": _scan, "fused_mesh": _scan}.get(
-            name, lambda mesh: mesh
-        )(mesh)
+        subject = subjects.get(name, lambda mesh: mesh)(mesh)
         (row,) = run_stages(subject, steps, object_id="chair/0000")
         columns = {
-            column.name: {"dtype": column.dtype, "shape": list(column.shape), "statistics": _statistics(row[column.name])}
+            column.name: {
+                "dtype": column.dtype,
+                "shape": list(column.shape),
+                "statistics": _statistics(row[column.name] / 255 if column.name in FROM_PICTURES else row[column.name]),
+            }
             for column in columns_of(steps)
         }
         if name == "occupancy":

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from frozen_toys import Around
 from safetensors.torch import save_file
 from toys import Label, Plain
 
@@ -164,6 +165,20 @@ def test_copy_by_name_copies_what_fits_and_lists_the_rest():
     assert torch.equal(model[0].weight, torch.ones(3, 2)) and torch.equal(model[0].bias, torch.full((3,), 2.0))
     with pytest.raises(TrainingError, match="no tensor has the name and shape"):
         copy_by_name(model, tensors | {"1.weight": torch.ones(1)}, {"encoder.": "2."})
+
+
+def test_weights_of_a_trunk_alone_fit_a_network_around_it():
+    """Names as they are come first; the prefix is tried only where none of them fits."""
+    model = Around()
+    trunk = {"weight": torch.ones(2, 3), "bias": torch.zeros(2), "head.bias": torch.zeros(9)}
+    assert copy_by_name(model, trunk) == ["head.weight", "head.bias"]
+    assert torch.equal(model.trunk.weight, torch.ones(2, 3))
+    assert copy_by_name(model, {"weight": torch.zeros(2, 3), "head.bias": torch.ones(2)}) == ["trunk.weight", "trunk.bias", "head.weight"]
+    assert torch.equal(model.trunk.weight, torch.ones(2, 3))
+    with pytest.raises(TrainingError, match="no tensor has the name and shape"):
+        copy_by_name(model, {"other": torch.ones(2, 3)})
+    with pytest.raises(TrainingError, match="no tensor has the name and shape"):
+        copy_by_name(torch.nn.Linear(3, 2), {"trunk.weight": torch.ones(2, 3)})
 
 
 def test_a_file_that_is_no_safetensors_is_refused_in_one_line(tmp_path):

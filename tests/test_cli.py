@@ -13,7 +13,7 @@ from l9.cli import app
 from l9.cli.words import counted_bytes
 
 VERBS = {
-    "": {"fetch", "data", "prep", "run", "eval", "predict", "runs", "quarantine", "store", "show", "ui"}
+    "": {"fetch", "import-weights", "data", "prep", "run", "eval", "predict", "runs", "quarantine", "store", "show", "ui"}
     | {"submit", "status", "logs", "stop", "doctor"},
     "data": {"list", "check", "show"},
     "runs": {"tag", "compare"},

@@ -177,6 +177,23 @@ def test_gathering_names_and_averages():
     assert "accuracy/forest/std" not in gathered
 
 
+def test_a_set_that_no_training_learns_from_is_tested_whole(toys, tmp_path):
+    """Its objects have neither fold nor split: a hash would leave out nine of ten, or all of a set of one."""
+    pipeline, options, _ = toys
+    (forest,) = (training for training in pipeline.trainings if training.name == "forest")
+    other = Prep(Use(normalise, kind="sphere"), *pipeline.sets["toys"].prep.stages[1:])
+    sets = {**pipeline.sets, "unseen": dataclasses.replace(pipeline.sets["toys"], prep=other)}
+    apart = dataclasses.replace(forest, test=("toys", "unseen"))
+    seen = dataclasses.replace(forest, name="seen", sets=("unseen",), test=("unseen",))
+    for trainings, tested in (((apart,), 3 * len(SOLIDS)), ((apart, seen), None)):
+        recipe = checked(dataclasses.replace(pipeline, sets=sets, trainings=trainings, seeds=(0,)))
+        report = run_pipeline(recipe, dataclasses.replace(options, home=tmp_path / str(len(trainings))), quiet)
+        folder = tmp_path / str(len(trainings)) / "runs" / report["trainings"][0]
+        rows = [json.loads(line) for line in (folder / "outcomes.jsonl").read_text().splitlines()]
+        counts = {name: sum(row["set"] == name for row in rows) for name in sets}
+        assert counts["unseen"] == (tested or counts["toys"]) and counts["toys"] < 3 * len(SOLIDS)
+
+
 @pytest.mark.parametrize(
     ("address", "workers", "placed_workers"), [(None, 0, 0), ("auto", 0, 1), ("auto", 3, 3), ("auto", (1, 4), (1, 4)), (None, 2, 2)]
 )

@@ -16,7 +16,7 @@ def test_the_tree_names_every_room_and_nothing_else():
     package = ROOT / "l9"
     rooms = {f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").is_file()}
     files = {path.name for path in package.glob("*.py") if path.name != "__init__.py"}
-    shown = ("l9", "datasets", "pipelines", "tests", "docs", "bench", "deploy")
+    shown = ("l9", "datasets", "weights", "pipelines", "tests", "docs", "bench", "deploy")
     folders = {f"{path.name}/" for path in ROOT.iterdir() if path.is_dir() and path.name in shown}
     assert _tree() == rooms | files | folders
 

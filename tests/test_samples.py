@@ -31,6 +31,12 @@ def test_splits_part_the_objects_and_a_hash_the_rest(home):
     assert sum(map(len, parts.values())) == 199 == len(objects_of(store))
 
 
+def test_a_set_that_nothing_is_learnt_from_is_not_hashed_but_splits_hold(home):
+    store = built(home, planned(200, rows=1, split=lambda n: ["train", "test", ""][n % 3]), rows=1)
+    tested = objects_of(store, part="test", whole=True)
+    assert tested == {name for name in objects_of(store) if number_of(name) % 3 > 0}
+
+
 def test_hashed_parts_are_80_10_10_and_never_change():
     assert [hashed_part(name) for name in ("o001.obj", "o002.obj", "chair")] == ["train", "train", "train"]
     counts = Counter(hashed_part(str(number)) for number in range(5000))

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 from toys import lines_of, toy_facts, toy_store, write_facts
 
-from l9.errors import StoreError, TrainingError, UsageError
+from l9.errors import RecipeError, StoreError, TrainingError, UsageError
 from l9.store.home import Home
 from l9.track.lock import locked
 from l9.train import worker
@@ -171,6 +171,12 @@ def test_init_that_fits_nothing_is_refused(home, store, tmp_path):
     facts = toy_facts(store, home, "Label", "Plain", schedule={"steps": 1, "batch": 8}, init=str(tmp_path / "first"))
     with pytest.raises(TrainingError, match="init: no tensor"):
         _fit(home, tmp_path / "second", facts)
+
+
+def test_a_network_that_learns_needs_a_schedule(home, store, tmp_path):
+    with pytest.raises(RecipeError, match="schedule is missing; expected Schedule"):
+        _fit(home, tmp_path / "run", toy_facts(store, home, "Label", "Plain", schedule=None))
+    assert latest(tmp_path / "run") is None
 
 
 def test_two_test_sets_are_told_apart_by_name(home, store, tmp_path):

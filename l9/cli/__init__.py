@@ -1,6 +1,6 @@
 """The command line: verbs only. Each verb imports what it needs when it is called, so that `l9 --help` is instant.
 
-words.py  options and printing that verbs share     data.py recipes.py runs.py jobs.py stores.py  the verbs, by what they are about
+words.py  options and printing that verbs share     data.py weights.py recipes.py runs.py jobs.py stores.py  the verbs, by subject
 """
 
 import os
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from l9.cli import data, jobs, recipes, runs, stores
+from l9.cli import data, jobs, recipes, runs, stores, weights
 from l9.errors import L9Error
 
 INTERRUPTED = 130  # what the parser makes of Ctrl-C
@@ -23,6 +23,7 @@ app = typer.Typer(
     help="Meshes, RGB-D scans and images into training data; training data into tracked models.",
 )
 app.command()(data.fetch)
+app.command("import-weights")(weights.import_weights)
 app.add_typer(data.data, name="data")
 app.command()(recipes.prep)
 app.command()(recipes.run)

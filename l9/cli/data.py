@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from l9.cli.words import HOME, AsJson, Home, Root, answer, counted_bytes, new_group, opened, row
+from l9.cli.words import HOME, AsJson, Home, Root, answer, counted_bytes, new_group, opened, row, weights_text
 
 CARD_OBJECTS, STORE_OBJECTS = 24, 12  # shown where --count does not say
 SHOWN = "A dataset's card; one scan of it (rooms:scene0000_00); or a store's id, a prefix, a path, or latest."
@@ -15,25 +15,42 @@ data = new_group("The datasets l9 knows: list them, check one against its card, 
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="An open dataset, such as furniture, or rooms that l9 composes of it.")],
+    name: Annotated[
+        str, typer.Argument(help="An open dataset, such as furniture, rooms that l9 composes of it, or pretrained weights, such as lite0.")
+    ],
     scenes: Annotated[int | None, typer.Option("--scenes", min=1, help="Rooms to compose, instead of the card's number.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of the rooms; another seed gives others, beside them.")] = None,
     home: Home = HOME,
     as_json: AsJson = False,
 ) -> None:
-    """Bring an open dataset through its ordinary package client, or compose it."""
-    from l9.cards import load_card
+    """Bring an open dataset or pretrained weights through the ordinary package client, or compose a dataset."""
+    from l9.cards import WeightsCard, load_any_card
     from l9.progress import say
     from l9.sources.fetch import fetch as bring
     from l9.sources.fetch import raw_names, with_rooms
 
-    card, place = with_rooms(load_card(name), scenes, seed), opened(home)
+    found = load_any_card(name)
+    if isinstance(found, WeightsCard):
+        _fetch_weights(found, scenes is not None or seed is not None, opened(home), as_json)
+        return
+    card, place = with_rooms(found, scenes, seed), opened(home)
     for part in reversed(raw_names(card)):
         place.pull_raw(part)
     root = bring(card, place.path, say)
     for part in raw_names(card):
         place.push_raw(part)
     answer({"card": name, "root": str(root)}, as_json, f"{name} is at {root}")
+
+
+def _fetch_weights(card: Any, rooms: bool, place: Any, as_json: bool) -> None:
+    from l9.errors import UsageError
+    from l9.progress import say
+    from l9.sources.weights import fetch_weights, weights_path
+
+    if rooms:
+        raise UsageError(f"{card.name} is a card of weights; --scenes and --seed are for rooms:  l9 fetch rooms")
+    facts, path = fetch_weights(card, place, say), str(weights_path(place.path, card.name))
+    answer({**facts, "path": path}, as_json, weights_text(card.name, path, facts))
 
 
 @data.command("list")

@@ -50,7 +50,9 @@ def run(
     workers: Workers = None,
     packages: Packages = [],  # noqa: B006
     overfit: Annotated[int, typer.Option("--overfit", min=0, help="Learn N samples by heart: is the task wired right?")] = 0,
-    init: Annotated[str | None, typer.Option("--init", help="Start from the weights of a run or a .safetensors file.")] = None,
+    init: Annotated[
+        str | None, typer.Option("--init", help="Start from the weights of a run, a card, an imported or a .safetensors file.")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train again even where the result is there.")] = False,
     rehash: Rehash = False,
     tracking: Tracking = None,

@@ -49,6 +49,11 @@ row = answer
 """Print one row of a verb that lists."""
 
 
+def weights_text(name: str, path: str, facts: dict[str, Any]) -> str:
+    """Weights for people: where they are, and how many."""
+    return f"{name} is at {path}: {facts['tensors']:,} tensors, {facts['parameters']:,} parameters, {counted_bytes(facts['bytes'])}"
+
+
 def counted_bytes(count: float) -> str:
     """Bytes as a person says them, in powers of ten: 812 B, 3.4 MB, 12.0 GB."""
     for unit in ("B", "kB", "MB", "GB"):

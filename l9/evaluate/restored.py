@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from l9.errors import TrainingError
 from l9.evaluate.runs import read_plain
@@ -19,15 +20,22 @@ def restored(folder: Path, home: Path) -> Assembly:
     job = {**read_job(folder, home), "init": None, "overfit": 0}  # its own weights, on the whole test sets
     assembly = assemble(job, torch.device("cpu"))
     assembly.task.bind(assembly.model)
+    if assembly.model is not None and assembly.frozen:  # as when it was evaluated first: `fit` sees the weights
+        _load(assembly.model, folder)
     assembly.task.fit(assembly.samples)
-    if assembly.model is not None:
-        checkpoint = latest(folder)
-        if checkpoint is None:
-            raise TrainingError(f"{folder.name} has no whole checkpoint; l9 run … --fresh trains it again")
-        steps = read_plain(folder / "result.json")["steps"]
-        if steps != checkpoint.progress.step:
-            found = f"its last whole checkpoint is of step {checkpoint.progress.step:,} of {steps:,}"
-            raise TrainingError(f"{folder.name}: {found}; l9 run … --fresh trains it again")
-        assembly.model.load_state_dict(checkpoint.tensors("model"))
+    if assembly.model is not None:  # again where `fit` adjusted a frozen one, such as its statistics
+        _load(assembly.model, folder)
         assembly.model.eval()
     return assembly
+
+
+def _load(model: nn.Module, folder: Path) -> None:
+    """The weights of the last checkpoint."""
+    checkpoint = latest(folder)
+    if checkpoint is None:
+        raise TrainingError(f"{folder.name} has no whole checkpoint; l9 run … --fresh trains it again")
+    steps = read_plain(folder / "result.json")["steps"]
+    if steps != checkpoint.progress.step:
+        found = f"its last whole checkpoint is of step {checkpoint.progress.step:,} of {steps:,}"
+        raise TrainingError(f"{folder.name}: {found}; l9 run … --fresh trains it again")
+    model.load_state_dict(checkpoint.tensors("model"))

@@ -30,9 +30,17 @@ def matching_points(
     frames   which frame each belongs to, ascending
     within   metres apart, at most
     turned   radians between the normals, at most
-    returns  at most one match for a key point and a later frame; the earlier key point where two are equally near
+    returns  at most one match for a key point and a later frame; of two equally near the one with the lower number
     """
-    first, second, apart = (np.concatenate(parts) for parts in zip(*_neighbours(points, frames, within), strict=True))
+    parts = [_nearest(found, normals, frames, turned) for found in _neighbours(points, frames, within)]
+    return np.concatenate([first for first, _ in parts]), np.concatenate([second for _, second in parts])
+
+
+def _nearest(
+    found: tuple[ndarray, ndarray, ndarray], normals: ndarray, frames: ndarray, turned: float
+) -> tuple[Int[ndarray, "m"], Int[ndarray, "m"]]:
+    """Of neighbours, as `_neighbours` gives them, the nearest in each frame that is not turned away."""
+    first, second, apart = found
     cosine = (normals[first] * normals[second]).sum(axis=1)
     known = np.abs(normals).max(axis=1, initial=0) > 0
     kept = np.logical_not(known[first] & known[second]) | (cosine >= np.cos(turned))

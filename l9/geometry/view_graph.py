@@ -13,14 +13,15 @@ from jaxtyping import Bool, Float, Float32, Int
 from numpy import ndarray
 
 from l9.errors import RefusedObject
-from l9.geometry.camera import Pinhole, inverse_pose, lifted, moved, project
+from l9.geometry.camera import Pinhole, back_project, inverse_pose, moved, project
 from l9.geometry.overlap import occupied_cells, visible_in
 from l9.geometry.scan import Frame
 
-SAMPLES = 1024  # points of a frame that others are asked about
+SAMPLES = 1024  # points of a frame by which its pose is checked
 TOLERANCE = 0.03  # metres by which two frames may differ on the depth of a point: 3DMatch's
 SLACK = 0.03  # share of a depth that its noise and the slope of a surface may add, in the check of poses
-ASKED = 8  # frames that each frame's pose is checked against: those it shares most with
+ASKED = 8  # frames that each frame's pose is checked against: those it shares most with,
+BESIDE = 2  # and so many before and after it: one that is far off may share nothing with those that saw the same
 FEWEST = 50  # points in another frame's view from which on the two can disagree
 THROUGH = 0.2  # share of them that lie where the other frame saw nothing but air, from which on they do
 LEFT_OUT = 0.1  # share of a scan's frames whose poses may be wrong
@@ -75,18 +76,14 @@ class ViewGraph:
         return np.arange(first, last)
 
 
-def view_of(frame: Frame, random: np.random.Generator, samples: int = SAMPLES) -> View | None:
-    """What is kept of a frame; None of one in which nothing was measured.
+def view_of(frame: Frame) -> View | None:
+    """What is kept of a frame; None of one in which nothing was measured. Its samples are drawn by its number: all stages ask the same.
 
-    raises  RefusedObject as `occupied_cells` does
+    raises  RefusedObject `not-finite` for a pose that is not, and as `occupied_cells` does
     """
-    assert frame.depth is not None
-    rows, columns = np.nonzero(np.isfinite(frame.depth) & (frame.depth > 0))
-    if not len(rows):
+    points = measured_points(frame)
+    if not len(points):
         return None
-    pixels = np.stack([columns, rows], axis=1)
-    points = moved(lifted(pixels, frame.depth[rows, columns], frame.depth_camera), frame.pose)
-    drawn = np.sort(random.choice(len(points), size=min(samples, len(points)), replace=False))
     return View(
         frame.number,
         frame.colour_camera,
@@ -94,8 +91,25 @@ def view_of(frame: Frame, random: np.random.Generator, samples: int = SAMPLES) -
         frame.pose,
         frame.colour_pose,
         occupied_cells(points),
-        points[drawn],
+        drawn_points(points, np.random.default_rng(frame.number), SAMPLES),
     )
+
+
+def measured_points(frame: Frame) -> Float[ndarray, "n 3"]:
+    """Every pixel that has depth as a point of the world, metres; none of a frame without depth.
+
+    raises  RefusedObject `not-finite` for a pose that is not
+    """
+    if frame.depth is None:
+        return np.zeros((0, 3))
+    if not (np.isfinite(frame.pose).all() and np.isfinite(frame.colour_pose).all()):
+        raise RefusedObject("not-finite", f"the pose of frame {frame.number}; expected 16 numbers, camera-to-world")
+    return moved(back_project(frame.depth, frame.depth_camera), frame.pose)
+
+
+def drawn_points(points: Float[ndarray, "n 3"], random: np.random.Generator, count: int) -> Float[ndarray, "s 3"]:
+    """So many of the points, or all where there are fewer, in random order."""
+    return points[random.choice(len(points), size=min(count, len(points)), replace=False)]
 
 
 def view_graph(views: list[View], least: float) -> ViewGraph:
@@ -109,9 +123,9 @@ def view_graph(views: list[View], least: float) -> ViewGraph:
     if not views:
         return nothing
     counts = np.array([len(view.cells) for view in views])
-    _, cells = np.unique(np.concatenate([view.cells for view in views]), return_inverse=True)
+    named, cells = np.unique(np.concatenate([view.cells for view in views]), return_inverse=True)
     starts = np.concatenate([[0], np.cumsum(counts)])
-    seen = csr_matrix((np.ones(len(cells), np.int32), cells, starts))
+    seen = csr_matrix((np.ones(len(cells), np.int32), cells, starts), shape=(len(views), len(named)))
     shared = (seen @ seen.T).tocoo()
     later = shared.row < shared.col
     first, second, common = shared.row[later].astype(np.int64), shared.col[later].astype(np.int64), shared.data[later]
@@ -123,15 +137,16 @@ def view_graph(views: list[View], least: float) -> ViewGraph:
     return graph.subset(np.asarray(ious >= least))
 
 
-def seen_samples(view: View, other: View, depth: Float32[ndarray, "h w"]) -> Bool[ndarray, "s"]:
-    """Which of a view's samples another one sees, whose depth picture this is."""
-    return visible_in(view.points, depth, other.depth_camera, other.pose, TOLERANCE)[0]
+def seen_samples(points: Float[ndarray, "s 3"], other: View, depth: Float32[ndarray, "h w"]) -> Bool[ndarray, "s"]:
+    """Which points of the world a view sees, whose depth picture this is."""
+    return visible_in(points, depth, other.depth_camera, other.pose, TOLERANCE)[0]
 
 
 class PoseCheck:
     """Do the frames' poses agree? A point that one frame measured cannot lie in air that another one looked through.
 
-    Frames are handed over once more; each is asked about samples of the frames it shares most with, and these about its own.
+    Frames are handed over once more; each is asked about samples of the frames it shares most with and of those
+    recorded beside it, and these about its own.
     """
 
     def __init__(self, graph: ViewGraph) -> None:
@@ -174,15 +189,15 @@ def without(graph: ViewGraph, wrong: list[int]) -> ViewGraph:
     return graph.subset(np.logical_not(np.isin(graph.pairs, wrong).any(axis=1))) if wrong else graph
 
 
-def views_of(frames: Iterable[Frame], seed: int, samples: int = SAMPLES) -> list[View]:
-    """Of every frame in which something was measured; the samples depend on the seed and the frame's number alone."""
-    found = (view_of(frame, np.random.default_rng((seed, frame.number)), samples) for frame in frames if frame.depth is not None)
-    return [view for view in found if view is not None]
+def views_of(frames: Iterable[Frame]) -> list[View]:
+    """Of every frame in which something was measured."""
+    return [view for view in map(view_of, frames) if view is not None]
 
 
 def _asked(graph: ViewGraph) -> list[list[int]]:
-    """For each view the others to compare it with: those that either of the two shares most with."""
-    chosen: set[tuple[int, int]] = set()
+    """For each view the others to compare it with: those that either of the two shares most with, and those recorded beside it."""
+    places = range(len(graph.views))
+    chosen = {(first, second) for second in places for first in places[max(0, second - BESIDE) : second]}
     order = np.argsort(-graph.ious, kind="stable")
     count = np.zeros(len(graph.views), np.int64)
     for first, second in graph.pairs[order].tolist():

@@ -27,7 +27,8 @@ from l9.readers.named_colours import colour_named
 from l9.readers.obj import obj_text
 from l9.readers.obj_surface import ObjSurface, obj_surface
 from l9.readers.pictures import small_picture
-from l9.readers.sweethome import MEMBER_BYTES, member_bytes, model_member, opened, upright
+from l9.readers.sweethome import MEMBER_BYTES, model_member, upright
+from l9.readers.zipped import member_bytes, opened
 
 LIBRARIES = 8  # material files of one model that are read; models have one
 PICTURES = 64  # pictures of one model that are decoded, 50 MB of pixels; the most that a model names is 17

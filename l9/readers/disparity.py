@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from l9.errors import RefusedObject
 from l9.readers.pictures import colour_picture
-from l9.readers.sweethome import member_bytes, opened
+from l9.readers.zipped import member_bytes, opened
 
 PFM = re.compile(rb"Pf\s+(\d{1,9})\s+(\d{1,9})\s+([+-]?[\d.eE+-]{1,30})\s")  # one white space before the values, which may begin like one
 NPY_HEADER = 10_000  # bytes; NumPy's own bound

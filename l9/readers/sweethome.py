@@ -4,13 +4,10 @@ A catalog numbers its models: `name#7`, `model#7` (a member of the archive), `wi
 on its side, `modelRotation#7`. Meshes leave here upright (+Y), in metres, of the catalog's size, centred in x and z, standing on y = 0.
 """
 
-import errno
 import io
 import math
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -24,6 +21,7 @@ from l9.readers.contract import Found
 from l9.readers.files import files_below, printable
 from l9.readers.meshes import read_mesh
 from l9.readers.properties import parse_properties
+from l9.readers.zipped import member_bytes, opened
 
 VERSION = 4
 CATALOGS = ("PluginFurnitureCatalog.properties", "com/eteks/sweethome3d/io/DefaultFurnitureCatalog.properties")
@@ -83,21 +81,6 @@ def listed_models(stream: BinaryIO, path: PurePosixPath) -> list[Found]:
     return list(_models(path, catalog))
 
 
-@contextmanager
-def opened(stream: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    """The archive in an open stream; whatever zipfile raises on its bytes, within the block too, is a refusal."""
-    try:
-        with zipfile.ZipFile(stream) as archive:
-            yield archive
-    except (MemoryError, RefusedObject, ImportError):
-        raise
-    except Exception as error:  # zipfile and its decompressors have many errors for broken bytes: ValueError, struct.error, zlib.error ...
-        for one in (error, error.__context__):  # zipfile takes a disk that fails for a file that is no archive
-            if isinstance(one, OSError) and one.errno not in (None, errno.EINVAL):  # EINVAL: a place before the file's start
-                raise one from None
-        raise RefusedObject("unreadable", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
-
-
 def _models(path: PurePosixPath, catalog: dict[str, str]) -> Iterator[Found]:
     numbers = sorted(int(key[6:]) for key in catalog if MODEL.fullmatch(key))
     for number in numbers:
@@ -146,21 +129,6 @@ def _safe(member: str) -> str:
     if not name or name.startswith("/") or ".." in name.split("/") or re.search(r"[\\:\x00]", name):
         raise RefusedObject("bad-member", f"'{member[:100]}' reaches outside the archive")
     return name
-
-
-def member_bytes(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """Bytes of a member; what it declares and what it unpacks to are both held to `limit`."""
-    try:
-        info = archive.getinfo(name)
-    except KeyError:
-        raise RefusedObject("missing-member", f"'{name[:100]}' is not in the archive") from None
-    if info.file_size > limit:
-        raise RefusedObject("too-large", f"'{name[:100]}' unpacks to {info.file_size:,} bytes; expected at most {limit:,}")
-    with archive.open(info) as stream:
-        data = stream.read(limit + 1)
-    if len(data) > limit:
-        raise RefusedObject("too-large", f"'{name[:100]}' unpacks to more than {limit:,} bytes")
-    return data
 
 
 def _sized(vertices: Float[ndarray, "v 3"], used: Float[ndarray, "c 3"], size: Float[ndarray, "3"]) -> Float[ndarray, "v 3"]:

@@ -13,28 +13,29 @@ PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # Debian policy 5.6.1; also keeps
 UPDATE_SECONDS, DOWNLOAD_SECONDS, FIELDS_SECONDS = 900, 3600, 600
 
 
-def download(card: str, wanted: Any, folder: Path, say: Say) -> list[Brought]:
+def download(card: str, wanted: Any, folder: Path, say: Say, fallback: str = FALLBACK) -> list[Brought]:
     """The archives of the packages that a card's `source.apt` lists, in a folder below `folder`.
 
+    fallback  what an error tells to do without the client
     raises  FetchError in one line: no list of packages, no client here, or it failed
     """
     packages = _packages(card, wanted)
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
-            raise FetchError(f"card {card} is brought by {tool}, which this machine has not; {FALLBACK}")
+            raise FetchError(f"card {card} is brought by {tool}, which this machine has not; {fallback}")
     archives = folder / "archives"
     archives.mkdir()
     options = _private_apt(folder / "apt")
     say(f"{card}: asking apt where {' and '.join(packages)} are")
     # A failed update alone is no end: one broken third-party list must not hide packages that the others have.
-    update_error = run_client(["apt-get", *options, "-q", "update"], archives, UPDATE_SECONDS)
+    update_error = run_client(["apt-get", *options, "-q", "update"], archives, UPDATE_SECONDS, fallback)
     say(f"{card}: apt downloads {' and '.join(packages)}")
-    error = run_client(["apt-get", *options, "-q", "download", *packages], archives, DOWNLOAD_SECONDS)
+    error = run_client(["apt-get", *options, "-q", "download", *packages], archives, DOWNLOAD_SECONDS, fallback)
     if error:
-        raise FetchError(f"card {card}: apt-get download failed: {update_error or error}; {FALLBACK}")
+        raise FetchError(f"card {card}: apt-get download failed: {update_error or error}; {fallback}")
     found = sorted(archives.glob("*.deb"))
     if len(found) != len(packages):
-        raise FetchError(f"card {card}: apt-get brought {len(found)} of {len(packages)} archives; {FALLBACK}")
+        raise FetchError(f"card {card}: apt-get brought {len(found)} of {len(packages)} archives; {fallback}")
     return [_described(path) for path in found]
 
 

@@ -32,10 +32,10 @@ class Brought:
         return {"package": self.package, "version": self.version, "archive": self.archive.name, "sha256": file_digest(self.archive)}
 
 
-def run_client(command: Sequence[str], folder: Path, seconds: int) -> str:
+def run_client(command: Sequence[str], folder: Path, seconds: int, fallback: str = FALLBACK) -> str:
     """Run a client in `folder` as the user who called l9; "" if it succeeds, else the last error it printed.
 
-    raises  FetchError if it takes too long
+    raises  FetchError if it takes too long, ending with `fallback`
     """
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
@@ -44,7 +44,7 @@ def run_client(command: Sequence[str], folder: Path, seconds: int) -> str:
         )
     except subprocess.TimeoutExpired:
         name = " ".join(Path(part).name for part in command[:4] if not part.startswith("-"))
-        raise FetchError(f"{name} took more than {seconds} s; try again when the network answers, or {FALLBACK}") from None
+        raise FetchError(f"{name} took more than {seconds} s; try again when the network answers, or {fallback}") from None
     if done.returncode == 0:
         return ""
     lines = [line.strip() for line in (done.stdout + done.stderr).decode("utf-8", "replace").splitlines() if line.strip()]

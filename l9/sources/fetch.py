@@ -25,7 +25,7 @@ from l9.store.lock import locked
 from l9.store.publish import TEMPORARY, atomic_write
 
 FURNITURE = "furniture"  # the card whose models stand in rooms
-CLIENTS: dict[str, Callable[[str, Any, Path, Say], list[Brought]]] = {"apt": apt.download, "pip": pip.download}
+CLIENTS: dict[str, Callable[[str, Any, Path, Say, str], list[Brought]]] = {"apt": apt.download, "pip": pip.download}
 
 
 def fetch(card: Card, home: Path, say: Say) -> Path:
@@ -43,20 +43,38 @@ def fetch(card: Card, home: Path, say: Say) -> Path:
     if "made" in card.source:
         root.mkdir(parents=True, exist_ok=True)
         return root
-    client = _client(card)
+    if not card.source:
+        raise FetchError(f"card {card.name}: its licence ({card.licence}) leaves fetching to you; give the folder with --root DIR")
+    bring(card.name, card.source, root, say)
+    return root
+
+
+def bring(card: str, source: dict[str, Any], root: Path, say: Say, fallback: str = FALLBACK) -> None:
+    """What a card's `source` keeps of its packages, as the folder `root`; nothing where that is there.
+
+    fallback  what an error tells to do without the package client
+    raises    as `fetch`
+    """
+    if (root / MANIFEST).is_file():
+        return
+    client = _client(card, source)
     if root.exists() and any(root.iterdir()):
         raise FetchError(f"{root} holds files that l9 did not fetch; move them away, or use them with --root {root}")
     root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{card.name}-", dir=root.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=f".{card}-", dir=root.parent) as folder:
         kept = Path(folder) / "kept"
-        keeper = _keeper(card, kept)
-        brought = CLIENTS[client](card.name, card.source[client], Path(folder), say)
-        _unpack(card, brought, keeper, say)
+        keeper = _keeper(card, source, kept)
+        brought = CLIENTS[client](card, source[client], Path(folder), say, fallback)
+        say(f"{card}: unpacking {sum(one.archive.stat().st_size for one in brought) / 1e6:.0f} MB")
+        for one in brought:
+            unpack(one.archive, keeper)
+        if unused := keeper.unused():
+            names = " and ".join(f"{one.package} {one.version}" for one in brought)
+            raise FetchError(f"card {card}: no file of {names} matches source.keep {unused[0]!r}; {fallback}")
         packages = [one.describe() for one in brought]
-        _write_manifest(kept / MANIFEST, {"card": card.name, "client": client, "packages": packages, "files": keeper.files})
+        _write_manifest(kept / MANIFEST, {"card": card, "client": client, "packages": packages, "files": keeper.files})
         _publish(kept, root)
-    say(f"{card.name}: ready in {root}")
-    return root
+    say(f"{card}: ready in {root}")
 
 
 def raw_name(card: Card) -> str:
@@ -113,31 +131,20 @@ def _begin_or_go_on(part: Path, begun: Path, packages: Any) -> None:
             left.unlink()
 
 
-def _client(card: Card) -> str:
-    if not card.source:
-        raise FetchError(f"card {card.name}: its licence ({card.licence}) leaves fetching to you; give the folder with --root DIR")
-    clients = sorted(set(card.source) - {"keep", "root"})
+def _client(card: str, source: dict[str, Any]) -> str:
+    clients = sorted(set(source) - {"keep", "root"})
     if len(clients) != 1 or clients[0] not in CLIENTS:
         names = ", ".join(clients) or "no client"
-        raise FetchError(f"card {card.name}: source names {names}; l9 can fetch with {' or '.join(CLIENTS)}")
+        raise FetchError(f"card {card}: source names {names}; l9 can fetch with {' or '.join(CLIENTS)}")
     return clients[0]
 
 
-def _keeper(card: Card, folder: Path) -> Keeper:
-    patterns = checked_patterns(card.name, card.source.get("keep"))
-    root = card.source.get("root", "")
+def _keeper(card: str, source: dict[str, Any], folder: Path) -> Keeper:
+    patterns = checked_patterns(card, source.get("keep"))
+    root = source.get("root", "")
     if not isinstance(root, str) or (root and not is_inside(root)):
-        raise FetchError(f"card {card.name}: source.root is {root!r}; expected a folder within the archive")
+        raise FetchError(f"card {card}: source.root is {root!r}; expected a folder within the archive")
     return Keeper(patterns, root, folder)
-
-
-def _unpack(card: Card, brought: list[Brought], keeper: Keeper, say: Say) -> None:
-    say(f"{card.name}: unpacking {sum(one.archive.stat().st_size for one in brought) / 1e6:.0f} MB")
-    for one in brought:
-        unpack(one.archive, keeper)
-    if unused := keeper.unused():
-        names = " and ".join(f"{one.package} {one.version}" for one in brought)
-        raise FetchError(f"card {card.name}: no file of {names} matches source.keep {unused[0]!r}; {FALLBACK}")
 
 
 def _write_manifest(path: Path, value: dict[str, Any]) -> None:

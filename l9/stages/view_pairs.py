@@ -22,7 +22,7 @@ FARTHEST = 65_504.0  # pixels: the largest number of float16
 
 
 def _columns(
-    overlap: int | float = 0.0, every: int = 1, frames: int = MOST_FRAMES, width: int = WIDTH, flow: int = 0, seed: int = 0
+    overlap: int | float = 0.0, every: int = 1, frames: int = MOST_FRAMES, width: int = WIDTH, flow: int = 0
 ) -> tuple[Column, ...]:
     check_pairs("view_pairs", overlap, every, frames, width)
     check_number("view_pairs", "flow", flow, least=0, most=WIDEST_FLOW)
@@ -44,27 +44,27 @@ def _columns(
 
 @yields(columns=_columns, version=1)
 def view_pairs(
-    scan: Scan, overlap: int | float = 0.0, every: int = 1, frames: int = MOST_FRAMES, width: int = WIDTH, flow: int = 0, seed: int = 0
+    scan: Scan, overlap: int | float = 0.0, every: int = 1, frames: int = MOST_FRAMES, width: int = WIDTH, flow: int = 0
 ) -> Iterator[Row]:
     """A row for each pair of frames that share surface, ordered by the second's number, then the first's, which is the earlier one.
 
     `frames` their numbers; `overlaps` the share of each one's occupied cells of 5 cm that the other occupies too; `iou` the cells that
     both occupy over those that either does; `relative_pose` takes points from the axes of the first colour camera to the second's.
     `flow` says for pixels of the first picture, evenly spread over it, how far they move (right, down) to where the second shows the
-    same point, in pixels of that picture; NaN where the first measured no depth, or the point lies behind the second's camera;
-    `flow_seen` says where the second sees it too.
+    same point, in pixels of that picture, to a quarter of a pixel from 256 on and half a pixel from 512 on (float16); NaN where the
+    first measured no depth for 4 pixels around, or the point lies behind the second's camera; `flow_seen` says where the second sees it.
 
     overlap  least `iou` of a pair; 0 takes all that share a cell
     every    of how many frames one is taken; more than `frames` of them are thinned evenly
     width    pixels to which wider pictures are made smaller; 0: none is
     flow     columns of the flow's lattice, 3/4 as many rows; 0: without flow
-    raises   RefusedObject `no-frames`, `no-overlap`, `poses-disagree`, or as the frames' reader says
+    raises   RefusedObject `no-frames`, `no-depth`, `no-overlap`, `poses-disagree`, or as the frames' reader says
     """
     from l9.geometry.view_graph import views_of
 
-    _columns(overlap, every, frames, width, flow, seed)
+    _columns(overlap, every, frames, width, flow)
     looked = looked_at(scan, every, frames, width)
-    graph = agreed_graph(looked, views_of(looked.frames(False), seed), overlap)
+    graph = agreed_graph(looked, views_of(looked.frames(False)), overlap)
     fields = _flows(graph, looked.frames(False), flow) if flow else None
     for number, (first, second) in enumerate(graph.pairs.tolist()):
         one, other = graph.views[first], graph.views[second]
@@ -119,6 +119,6 @@ def _lattice(frame: Frame, flow: int) -> Float32[ndarray, "nodes 3"]:
     from l9.geometry.key_points import depth_at
 
     pixels = _lattice_pixels(frame.colour_camera.width, frame.colour_camera.height, flow)
-    _, depths, there = depth_at(pixels, frame)
+    depths, _, there = depth_at(pixels, frame)
     points = moved(lifted(pixels, depths, frame.colour_camera), frame.colour_pose)
     return np.where(there[:, None], points, np.nan).astype(np.float32)

@@ -11,7 +11,7 @@ from torch import nn
 
 from l9.config import Schedule, Train, Training, build, with_defaults
 from l9.data.samples import Part, Samples
-from l9.errors import TrainingError
+from l9.errors import RecipeError, TrainingError
 from l9.store.store import Store
 from l9.tasks.contract import Task
 from l9.typed import from_plain
@@ -44,6 +44,11 @@ class Assembly:
     samples: Samples
     learnt: Samples
     tests: dict[str, Samples]
+
+    @property
+    def frozen(self) -> bool:
+        """Whether there is a network of which nothing moves: the task, which must be bound, has no players."""
+        return self.model is not None and not self.task.players()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -104,6 +109,23 @@ def check_tests(assembly: Assembly, job: Job) -> None:
             f"set {name} has no test samples: a hash of each id puts about 1 object in 10 into the test part, and none came there; "
             "add objects, or give its card a labels csv with the columns id, class, fold and the set a fold=0"
         )
+
+
+def check_schedule(training: Training, classes: tuple[str, ...], up: str) -> None:
+    """RecipeError where a training without a schedule has players. What fails to be built here fails, and is told, on the worker."""
+    try:
+        task, model = build_task(training, classes, up, torch.device("cpu"))
+        task.bind(model)
+        learns = bool(task.players())
+    except Exception:  # classes may be stand-ins, which a task may refuse
+        return
+    if learns:
+        raise no_schedule(training)
+
+
+def no_schedule(training: Training) -> RecipeError:
+    """What is said of a network that learns without a schedule."""
+    return RecipeError(f"trainings.{training.name}: schedule is missing; expected Schedule(epochs=…, batch=…)")
 
 
 def build_task(training: Training, classes: tuple[str, ...], up: str, device: torch.device) -> tuple[Task, nn.Module | None]:

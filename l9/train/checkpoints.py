@@ -181,22 +181,32 @@ def _copy_exactly(what: str, live: Mapping[str, Tensor], stored: Mapping[str, Te
 def copy_by_name(model: nn.Module, tensors: Mapping[str, Tensor], prefixes: Mapping[str, str] | None = None) -> list[str]:
     """Copy every tensor whose name and shape fit the model; the rest stays as it was initialised.
 
+    A network around a trunk may say in its class where weights of the trunk alone belong: `weight_prefix = "trunk."` is put before
+    every stored name where none fits as it is.
+
     prefixes  stored prefix -> the model's ("encoder." -> "trunk."); the first that fits is exchanged
     returns   the model's names that received nothing, in order
     raises    TrainingError if nothing at all was copied
     """
-    renamed = {_renamed(name, prefixes or {}): tensor for name, tensor in tensors.items()}
-    missed = []
     live = model.state_dict()
+    for exchanged in (prefixes or {}, {"": getattr(model, "weight_prefix", "")}):
+        renamed = {_renamed(name, exchanged): tensor for name, tensor in tensors.items()}
+        missed = _copied(renamed, live)
+        if len(missed) < len(live):
+            return missed
+    examples = f"stored '{min(tensors, default='nothing')}', the model has '{min(live, default='nothing')}'"
+    raise TrainingError(f"init: no tensor has the name and shape of one of the model's ({examples})")
+
+
+def _copied(tensors: Mapping[str, Tensor], live: Mapping[str, Tensor]) -> list[str]:
+    """The live names for which there was no tensor of their shape."""
+    missed = []
     for name, tensor in live.items():
-        if name in renamed and renamed[name].shape == tensor.shape:
+        if name in tensors and tensors[name].shape == tensor.shape:
             with torch.no_grad():
-                tensor.copy_(renamed[name])
+                tensor.copy_(tensors[name])
         else:
             missed.append(name)
-    if len(missed) == len(live):
-        examples = f"stored '{min(renamed, default='nothing')}', the model has '{min(live, default='nothing')}'"
-        raise TrainingError(f"init: no tensor has the name and shape of one of the model's ({examples})")
     return missed
 
 

@@ -16,8 +16,10 @@ from typing import Any
 
 import torch
 
+from l9.cards import load_weights_card
 from l9.errors import L9Error, StoreAway
 from l9.progress import Say, quiet
+from l9.sources.weights import fetch_weights
 from l9.store.home import ScratchHome, scratch_home
 from l9.store.remote import RemoteHome
 from l9.store.store import Store
@@ -102,6 +104,8 @@ def _bring(place: ScratchHome, job: Job, ranks: Ranks, held: ExitStack, say: Say
         place.pull_run(Path(job["run_dir"]), exactly=True)
     if job["init"] and Path(job["init"]).is_relative_to(place.path / "runs"):
         place.pull_run(place.path / "runs" / Path(job["init"]).relative_to(place.path / "runs").parts[0])
+    if job["init"] and Path(job["init"]).parent == place.path / "weights":  # of a card, which every machine has
+        fetch_weights(load_weights_card(Path(job["init"]).stem), place, say)
     folders = [Path(facts["store"]) for facts in job["sets"].values()]
     for folder in folders:
         place.fetch_store(folder.name)

@@ -17,7 +17,7 @@ from l9.data.loader import Loader
 from l9.errors import TrainingError
 from l9.progress import Say, quiet
 from l9.tasks.contract import Task
-from l9.train.assemble import OVERFIT_LOSS, Assembly, Job, assemble, check_tests
+from l9.train.assemble import OVERFIT_LOSS, Assembly, Job, assemble, check_tests, no_schedule
 from l9.train.checkpoints import (
     Checkpoint,
     Progress,
@@ -55,16 +55,23 @@ def train_worker(job: Job, *, say: Say = quiet, ranks: Ranks | None = None, dura
     assembly = assemble(job, ranks.device)
     check_tests(assembly, job)
     assembly.task.bind(assembly.model)
+    frozen = assembly.frozen
+    if assembly.model is not None and not frozen and assembly.training.schedule is None:
+        raise no_schedule(assembly.training)
+    if assembly.model is not None and frozen and job["init"]:  # before `fit`, which may look at what the network answers
+        start_from(assembly.model, Path(job["init"]), say)
     assembly.task.fit(assembly.samples)
     found: dict[str, float] = {}
     steps, precision = 0, None
-    if assembly.model is not None and assembly.task.players():
+    if assembly.model is not None and not frozen:
         learning = _Learning(job, assembly, assembly.model, ranks, say, durable)
         steps, loss = learning.run()
         precision = learning.precision.name
         found = {"overfit_loss": loss} if job["overfit"] else {}
     if ranks.rank != 0:
         return {}
+    if assembly.model is not None and frozen:
+        write_checkpoint(run_dir, Progress(), assembly.model, {}, assembly.task)  # of step 0: what `eval`, `predict` and `init` start from
     say(f"evaluating on {', '.join(f'{name} ({len(samples):,} samples)' for name, samples in assembly.tests.items())}")
     return write_result(assembly, run_dir, found, steps, precision)
 
@@ -157,8 +164,7 @@ class _Learning:
 
     def _start(self) -> None:
         if self.job["init"]:
-            missed = copy_by_name(self.model, initial_tensors(Path(self.job["init"])))
-            self.say(f"init: copied from {self.job['init']}; not copied: {', '.join(missed) or 'nothing'}")
+            start_from(self.model, Path(self.job["init"]), self.say)
         first: Batch | None = next(self._loader(Ranks(device=self.ranks.device)).epoch(0), None)
         if first is None:
             return  # no full batch: the loop's own error says so
@@ -187,6 +193,12 @@ class _Learning:
 
     def _learnt_by_heart(self) -> bool:
         return bool(self.job["overfit"]) and self.loss < OVERFIT_LOSS
+
+
+def start_from(model: nn.Module, source: Path, say: Say) -> None:
+    """Copy the first weights of `init` into a network, and say what received none."""
+    missed = copy_by_name(model, initial_tensors(source))
+    say(f"init: copied from {source}; not copied: {', '.join(missed) or 'nothing'}")
 
 
 def initial_tensors(source: Path) -> dict[str, torch.Tensor]:

@@ -29,6 +29,7 @@ with atheris.instrument_imports(include=["l9.readers"]):
     import l9.readers.sun3d
     import l9.readers.sweethome
     import l9.readers.threedmatch
+    import l9.readers.torch_weights
     import l9.readers.tum_rgbd  # noqa: F401
 
 from l9.errors import RefusedObject, UsageError

@@ -29,6 +29,7 @@ from mesh_bytes import (
 from PIL import Image
 from scannet_tree import GROUPS, OLD_TABLE, SEGMENTS, TABLE
 from sens_bytes import HEIGHT, WIDTH, frame, header, plain_colour, sens
+from torch_bytes import name, older, pickled, storage, tensor, text, zipped
 
 
 def obj():
@@ -189,6 +190,19 @@ def table():
 
 def parts():
     return [b"0 0 0\n1 0 0\n0 1 0\n\x001\n2\n4\n", b"0 0 0\n\x009\n"]
+
+
+def tensor_pickles():
+    two = pickled(x=tensor(), y=tensor(storage("LongStorage", "1", 2), shape=(), stride=()))
+    parameter = name("torch._utils", "_rebuild_parameter") + b"(" + tensor() + b"\x88]tR"
+    wrapped = b"\x80\x02}(" + text("epoch") + b"K\x03" + text("state_dict") + two[2:-1] + b"u."
+    frames = b"\x80\x04\x95\xff\0\0\0\0\0\0\0" + wrapped[2:-1].replace(b"K\x03", b"]\x94(h\0G?\xf0\0\0\0\0\0\0Ne") + b"."
+    return [two, wrapped, frames, pickled(x=parameter), pickled(x=name("os", "system") + b"(" + text("true") + b"tR")]
+
+
+def checkpoints():
+    half = pickled(x=tensor(storage("BFloat16Storage", "0", 12), shape=(3, 4), stride=(1, 3)))
+    return [*map(zipped, tensor_pickles()), zipped(half), older(pickled(x=tensor())), older(half, (("0", 12, bytes(24)),))]
 
 
 def lists():

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 import fuzz_seeds as seeds
 import numpy as np
 from mesh_bytes import CATALOG, OBJ, archive
+from torch_bytes import NUMBERS, zipped
 
 from l9.errors import RefusedObject
 from l9.readers.contract import Found
@@ -209,6 +210,22 @@ def lists(data: bytes) -> None:
         os.close(descriptor)
 
 
+def checkpoint(data: bytes) -> None:
+    from l9.readers.torch_weights import opened_checkpoint
+
+    given = 0
+    with opened_checkpoint(io.BytesIO(data)) as found:
+        for name, values in found.arrays():
+            assert name.isprintable() and values.dtype.kind in "biuf" and values.flags.c_contiguous
+            given += values.nbytes
+    assert given <= 1 << 30
+
+
+def tensors(data: bytes) -> None:
+    """The bytes as the pickle in a sound zip with two storages of six and four numbers: its checksum keeps the fuzzer out otherwise."""
+    checkpoint(zipped(data, {"data/0": NUMBERS.tobytes(), "data/1": bytes(16)}))
+
+
 TARGETS: dict[str, Target] = {
     "obj": mesh(".obj", seeds.obj),
     "off": mesh(".off", seeds.off),
@@ -228,6 +245,8 @@ TARGETS: dict[str, Target] = {
     "properties": Target(seeds.properties, function=properties),
     "mtl": Target(seeds.materials, function=materials),
     "lists": Target(seeds.lists, function=lists),
+    "checkpoint": Target(seeds.checkpoints, function=checkpoint),
+    "tensors": Target(seeds.tensor_pickles, function=tensors),
     "hdf5": Target(seeds.hdf5, "l9.readers.modelnet_h5:read", ".h5", {"member": "0"}, library=True),
     "table": Target(seeds.table, "l9.readers.modelnet_resampled:read", ".txt"),
     "shapenetpart": Target(seeds.parts, "l9.readers.shapenetpart:read", ".pts", {"facts": {"category": "Airplane"}}, two_parts),
