@@ -53,7 +53,7 @@ class Fragment:
 
     @cached_property
     def _tree(self) -> cKDTree:
-        return cKDTree(self.vertices, compact_nodes=False, balanced_tree=False)  # three times as fast to build, on points in order
+        return cKDTree(self.vertices, compact_nodes=False, balanced_tree=False)  # built once, asked little
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def random_places(fragments: Sequence[Fragment], count: int, within: float, rand
 def seen_twice(fragments: Sequence[Fragment], places: Places, within: float) -> FragmentMatches:
     """Each place with each later fragment whose middle frame saw it, without another place: that is fragment -1, at 0.
 
-    within  metres between the depth that a place would have in that frame and the one that stands there; 3DMatch has 3 cm. The same place is
-            then where that frame's own pixel says, if that lies on its surface
+    within  metres between the depth that a place would have in that frame and the one that stands there; 3DMatch has 3 cm. The same place
+            is then where that frame's own pixel says, if that lies on its surface
     """
     pairs, points = [np.zeros((0, ROLES), np.int64)], [np.zeros((0, ROLES, 3))]
     for first in range(len(fragments)):

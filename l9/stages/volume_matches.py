@@ -28,13 +28,13 @@ MOST_BYTES = 64 << 20  # of a row
 
 def _columns(
     fragment: int = 5,
-    fragments: int = 12,
+    fragments: int = 8,
     every: int = 1,
-    matches: int = 300,
+    matches: int = 200,
     side: int = 30,
     voxel: int | float = 0.01,
     apart: int | float = 0.1,
-    cloud: int | float = 0.03,
+    cloud: int | float = 0.05,
     seed: int = 0,
 ) -> tuple[Column, ...]:
     check_number("volume_matches", "fragment", fragment, most=100)
@@ -63,13 +63,13 @@ def _columns(
 def volume_matches(
     scan: Scan,
     fragment: int = 5,
-    fragments: int = 12,
+    fragments: int = 8,
     every: int = 1,
-    matches: int = 300,
+    matches: int = 200,
     side: int = 30,
     voxel: int | float = 0.01,
     apart: int | float = 0.1,
-    cloud: int | float = 0.03,
+    cloud: int | float = 0.05,
     seed: int = 0,
 ) -> Iterator[Row]:
     """A row for each pair of fragments that share places, the earlier first, with the matches whose anchor is in the earlier one.

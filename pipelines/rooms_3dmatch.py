@@ -1,0 +1,21 @@
+"""3DMatch's descriptor of a surface, learnt from scanned rooms alone (Zeng et al., CVPR 2017), beside hand-crafted FPFH.
+
+run     l9 run rooms_3dmatch
+takes   <minutes>
+expect  <figures>
+"""
+
+from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
+from l9.models.match3d import Match3D
+from l9.stages import volume_matches
+from l9.tasks.handcrafted import Handcrafted
+from l9.tasks.match_volumes import MatchVolumes
+
+pipeline = Pipeline(
+    name="rooms-3dmatch",
+    sets={"rooms": Set("rooms", Prep(Use(volume_matches)))},
+    trainings=(
+        Training(Use(MatchVolumes), Use(Match3D), Schedule(epochs=3, batch=64, lr=1e-3, curve="cosine"), name="match3d"),
+        Training(Use(Handcrafted, kind="fpfh"), None, name="fpfh"),
+    ),
+)
