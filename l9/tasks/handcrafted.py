@@ -33,7 +33,8 @@ class Handcrafted(Task):
     def __init__(self, kind: Literal["sift", "rootsift", "orb", "fpfh"] = "rootsift") -> None:
         self.kind = kind
         self.columns = ("sift" if kind == "rootsift" else kind,)
-        self._stage, self._variants = ("volume_matches", VARIANTS[1:]) if kind == "fpfh" else ("key_point_matches", VARIANTS)
+        self._stage = "volume_matches" if kind == "fpfh" else "key_point_matches"
+        self._variants = VARIANTS[1:] if kind == "fpfh" else VARIANTS
 
     def fit(self, samples: Samples) -> None:
         """Nothing is learnt. TrainingError where the set holds no matches."""
