@@ -5,7 +5,7 @@ takes   <minutes>
 expect  <figures>
 """
 
-from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
+from l9.config import Pipeline, Prep, Schedule, Set, Train, Training, Use
 from l9.models.match3d import Match3D
 from l9.stages import volume_matches
 from l9.tasks.handcrafted import Handcrafted
@@ -15,7 +15,8 @@ pipeline = Pipeline(
     name="rooms-3dmatch",
     sets={"rooms": Set("rooms", Prep(Use(volume_matches)))},
     trainings=(
-        Training(Use(MatchVolumes), Use(Match3D), Schedule(epochs=3, batch=64, lr=1e-3, curve="cosine"), name="match3d"),
+        Training(Use(MatchVolumes), Use(Match3D), Schedule(steps=300, batch=32, lr=1e-3, curve="cosine"), name="match3d"),
         Training(Use(Handcrafted, kind="fpfh"), None, name="fpfh"),
     ),
+    train=Train(precision="bfloat16"),  # here a third faster than float32, without tiles in the processor too
 )

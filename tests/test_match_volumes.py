@@ -16,7 +16,7 @@ from l9.store.store import shards_folder, write_store
 from l9.tasks.contract import Turn
 from l9.tasks.descriptors import item_of
 from l9.tasks.handcrafted import Handcrafted
-from l9.tasks.learnt_descriptor import hardest_triplet
+from l9.tasks.learnt_descriptor import hardest_triplet, n_pairs
 from l9.tasks.match import Match
 from l9.tasks.match_volumes import MatchVolumes
 
@@ -81,7 +81,7 @@ def test_the_network_is_fed_1_at_the_surface(tmp_path):
     assert task.batch_picture(batch, samples).pixels.ndim == 3
 
 
-@pytest.mark.parametrize(("negatives", "term"), [("hardest", "triplet"), ("mined", "hinge_embedding")])
+@pytest.mark.parametrize(("negatives", "term"), [("all", "n_pairs"), ("hardest", "triplet"), ("mined", "hinge_embedding")])
 def test_a_few_steps_learn(tmp_path, negatives, term):
     samples = volumes_store(tmp_path, scans=4)
     task = bound(negatives=negatives)
@@ -106,7 +106,7 @@ def test_the_hardest_place_is_looked_for_among_anchors_and_same_places(tmp_path)
     """The match's own other place is not computed: whatever it is, the loss stays; the mined loss follows it."""
     samples = volumes_store(tmp_path)
     batch = next(Loader(samples, ("volumes", "match_frames", "match_points"), seed=0, batch=6).epoch(0))
-    hardest, mined = bound(), bound(negatives="mined")
+    hardest, mined = bound(negatives="hardest"), bound(negatives="mined")
     terms = [float(task.loss(Turn("model"), batch).popitem()[1].detach()) for task in (hardest, mined)]
     with torch.no_grad():
         found = hardest._network(hardest.fed(batch).flatten(0, 1)).reshape(6, 3, -1)
@@ -116,6 +116,19 @@ def test_the_hardest_place_is_looked_for_among_anchors_and_same_places(tmp_path)
     volumes[:, 2] = 255 - volumes[:, 2]
     again = [float(task.loss(Turn("model"), batch).popitem()[1].detach()) for task in (hardest, mined)]
     assert again[0] == terms[0] and again[1] != terms[1]
+
+
+def test_all_other_places_of_a_batch_count_by_hand():
+    """Two matches in the plane at 0 and 60, 90 and 150 degrees; a third role, and what lies within 2 cm, changes nothing."""
+    angles = np.deg2rad([[0, 60, 9], [90, 150, 9]])
+    descriptors = torch.tensor(np.stack([np.cos(angles), np.sin(angles)], axis=-1))
+    points = torch.tensor([[[0.0, 0, 0], [0, 0, 0], [0, 0, 0]], [[5.0, 0, 0], [5, 0, 0], [0, 0, 0]]])
+    own, crossed = np.cos(np.deg2rad(60)) / 0.5, np.cos(np.deg2rad([150, 30])) / 0.5  # anchor 0 to same 1, anchor 1 to same 0
+    losses = [np.log(1 + np.exp(crossed - own))]
+    expected = np.array([losses[0][0] + losses[0][1]] * 2) / 2
+    assert_allclose(n_pairs(descriptors, points, 0.5), expected, rtol=1e-9)
+    points[:] = 0
+    assert_allclose(n_pairs(descriptors, points, 0.5), 0, atol=1e-9)
 
 
 def test_it_reports_one_variant_and_leaves_the_mode(tmp_path):

@@ -1,8 +1,9 @@
-"""What all learnt descriptors of key points share: their player, their two losses, and how they are computed for a whole set.
+"""What all learnt descriptors of key points share: their player, their losses, and how they are computed for a whole set.
 
 sources  Chang et al., Matterport3D, 3DV 2017, section 5.1 and its code (`mined`: hinge embedding with margin 1 on the two L2 distances);
          Mishchuk et al., Working hard to know your neighbor's margins, NeurIPS 2017 (`hardest`: a triplet with the nearest other place
-         of the batch)
+         of the batch);
+         Sohn, Improved deep metric learning with multi-class N-pair loss objective, NeurIPS 2016 (`all`: a softmax over the batch)
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from l9.tasks.descriptors import APART, BATCH, item_of
 
 ROLES = 3
 MOMENTUM = 0.99  # of stochastic gradient descent: the papers'
-NEVER = 1e3  # a distance that no two descriptors of length 1 have
+NEVER = 1e3  # a distance, or a score, that no two descriptors of length 1 have
 LEAST = 1e-8  # below a root: its gradient is infinite at 0
 
 
@@ -31,19 +32,20 @@ class LearntDescriptor(Task):
     """One player, one turn. The network gives descriptors of L2 norm 1; what it is fed of a match's three roles, subclasses say.
 
     negatives     "mined": each match's own other place, as the papers have it; "hardest": the nearest of all in the rank's batch that
-                  is another place
-    margin        beyond which other places do not count
+                  is another place; "all": each of these counts, the more the nearer it is
+    margin        beyond which other places do not count; of "mined" and "hardest"
     optimizer     "sgd" has momentum 0.99; `lr` is its rate, `weight_decay` its decay
     frozen        the network is not trained: it is tested as its `init` left it
     """
 
     samples = "match_frames"
     network = "a network"  # what the error names, where there is none
+    temperature = 0.1  # of the softmax over cosines, of "all"
     compared = ROLES  # roles among which the hardest other place is looked for: 2 leaves each match's own other place out
 
     def __init__(
         self,
-        negatives: Literal["mined", "hardest"],
+        negatives: Literal["mined", "hardest", "all"],
         margin: float,
         optimizer: Literal["adam", "adamw", "sgd"],
         lr: float,
@@ -78,13 +80,16 @@ class LearntDescriptor(Task):
         return {"model": Player(list(self._network.parameters()), self.optimizer, self.lr, options)}
 
     def loss(self, turn: Turn, batch: Batch) -> dict[str, Tensor]:
-        """One term, summed over the samples: `hinge_embedding`, half of it for each distance, or `triplet`."""
+        """One term, summed over the samples: `hinge_embedding`, half of it for each distance, `triplet` or `n_pairs`."""
         roles = ROLES if self.negatives == "mined" else self.compared
         found = self._network(self.fed(batch)[:, :roles].flatten(0, 1)).float()
         descriptors = found.reshape(len(batch), roles, -1)
         if self.negatives == "mined":
             return {"hinge_embedding": hinge_embedding(descriptors, self.margin).sum()}
-        return {"triplet": hardest_triplet(descriptors, item_of(batch, "match_points")[:, :roles], self.margin).sum()}
+        points = item_of(batch, "match_points")[:, :roles]
+        if self.negatives == "all":
+            return {"n_pairs": n_pairs(descriptors, points, self.temperature).sum()}
+        return {"triplet": hardest_triplet(descriptors, points, self.margin).sum()}
 
     @torch.no_grad()
     def described_all(self, samples: Samples, columns: Sequence[str], batch: int = BATCH) -> Float32[ndarray, "M 3 V F"]:
@@ -128,6 +133,20 @@ def hardest_triplet(descriptors: Float[Tensor, "B R F"], points: Float[Tensor, "
     from_anchor = _all_distances(anchor, descriptors[:, 1:].flatten(0, 1)).masked_fill(near, NEVER).amin(dim=1)
     from_same = _all_distances(same, anchor).masked_fill(close, NEVER).amin(dim=1)
     return (margin + _distance(anchor, same) - torch.minimum(from_anchor, from_same)).clamp_min(0)
+
+
+def n_pairs(descriptors: Float[Tensor, "B R F"], points: Float[Tensor, "B R 3"], temperature: float) -> Float[Tensor, "B"]:
+    """-log of the softmax share of a match's own same place among all of the batch, and of its anchor among all anchors: their mean.
+
+    temperature  cosines of descriptors are divided by it
+    points       metres: what lies within 2 cm of the anchor, or of the same place, does not count as another place
+    """
+    (anchor, same), numbers = descriptors[:, :2].unbind(1), torch.arange(len(descriptors), device=descriptors.device)
+    near = torch.cdist(points[:, 0], points[:, 1]) <= APART
+    near[numbers, numbers] = False
+    scores = (anchor @ same.T / temperature).masked_fill(near, -NEVER)
+    ways = [nn.functional.cross_entropy(one, numbers, reduction="none") for one in (scores, scores.T)]
+    return 0.5 * (ways[0] + ways[1])
 
 
 def _distance(one: Float[Tensor, "B F"], other: Float[Tensor, "B F"]) -> Float[Tensor, "B"]:
