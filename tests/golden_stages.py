@@ -9,6 +9,7 @@ from dotted_room import frame, scan_of, walk
 
 from l9.geometry.camera import Pinhole
 from l9.geometry.cloud import PointCloud
+from l9.geometry.match_lists import ListedMatches, MatchLists
 from l9.geometry.mesh import Mesh
 from l9.geometry.sample import sample_surface
 from l9.geometry.scan import Frame, Scan, Surface
@@ -21,6 +22,7 @@ from l9.stages import (
     fused_mesh,
     key_point_matches,
     labelled_points,
+    listed_matches,
     normalise,
     occupancy,
     scene_blocks,
@@ -52,6 +54,7 @@ STEPS = {
     "dense_matches": [(dense_matches, {"seed": 0})],
     "key_point_matches": [(key_point_matches, {"matches": 20, "side": 16, "seed": 0})],
     "volume_matches": [(volume_matches, {"fragment": 1, "matches": 10, "side": 16, "voxel": 0.02, "seed": 0})],
+    "listed_matches": [(listed_matches, {"side": 16, "seed": 0})],
 }
 # by floats of OpenCV's and Open3D's, or bytes: they may round apart on another processor: statistics of 1/255 of them
 FROM_PICTURES = (
@@ -107,12 +110,26 @@ def _pair(mesh):
     return scan_of(frame(number, pose, noise=1e-3) for number, pose in enumerate(walk(2)))
 
 
+def _lists(mesh):
+    """Two pictures of 200x150 smooth pixels, and five matches between them that are of no real place."""
+    del mesh
+    columns, rows = np.meshgrid(np.arange(200), np.arange(150))
+    pictures = [np.stack([columns + number, rows, (columns * rows) % 251], axis=-1).astype(np.uint8) for number in range(3)]
+    count = np.arange(15, dtype=np.float32).reshape(5, 3)
+    pixels = np.stack([60 + 4 * count, 70 + count], axis=-1)
+    points = np.stack([count, 0 * count, 0 * count + 1], axis=-1)
+    frames = np.tile(np.array([0, 1, 2], np.int32), (5, 1))
+    octave = np.full((5, 3), 0x100FF, np.int32)  # the doubled picture's first layer
+    matches = ListedMatches(frames, pixels, count + 1, points, 0 * pixels, count + 3, 20 * count, octave)
+    return MatchLists(matches, lambda number: pictures[number])
+
+
 def measured():
     """Per stage its version, and per column its dtype, shape, statistics and, where the stage computes no rounded floats, sha256."""
     made = SOLIDS["chair"](np.random.default_rng(0))
     mesh, found = Mesh(made.vertices, made.faces), {}
     scans = {"scene_blocks": _scan, "fused_blocks": _scan, "fused_mesh": _scan}
-    pairs = {"view_pairs": _pair, "dense_matches": _pair, "key_point_matches": _pair, "volume_matches": _pair}
+    pairs = {"view_pairs": _pair, "dense_matches": _pair, "key_point_matches": _pair, "listed_matches": _lists, "volume_matches": _pair}
     subjects = {"labelled_points": _cloud, **scans, **pairs}
     for name, steps in STEPS.items():
         subject = subjects.get(name, lambda mesh: mesh)(mesh)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from l9.data.samples import Samples
-from l9.stages.key_point_matches import SHOWN, _columns
+from l9.stages.match_cells import SHOWN, match_columns
 from l9.store.planned import PlanFacts, PlannedObject, shard_key
 from l9.store.shards import ShardWriter
 from l9.store.store import shards_folder, write_store
@@ -15,7 +15,7 @@ ROWS = 3  # pairs of frames of a scan, with 0, 3 and 6 matches, and so on
 
 def matches_store(home: Path, scans: int = 2, noise: float = 8.0, seed: int = 0, rows: int = ROWS, split: str = "") -> Samples:
     """Samples of `scans` scans; each place has its own texture, points 1 m apart, and SIFT and ORB bytes that follow it."""
-    columns, random = _columns(side=72), np.random.default_rng(seed)
+    columns, random = match_columns(72), np.random.default_rng(seed)
     ids = [f"scene{number:04d}_00" for number in range(scans)]
     objects = tuple(PlannedObject(name, name, f"key of {name} {seed} {noise}", "", split=split) for name in ids)
     key = shard_key(objects, columns)
@@ -45,8 +45,8 @@ def _row(columns, random, scan, place, noise):
         "match_pixels": np.tile(60.0 + 20 * np.arange(count)[:, None, None], (1, 3, 2)),
         "jitters": random.standard_normal((count, 3, 4)) * (1.5, 1.5, 0.1, 8.0),
         "patches": patches,
-        "sift": np.repeat(means[:, :, None], 2, axis=2),
-        "orb": np.repeat(means[:, :, None, :32], 2, axis=2),
+        "sift": np.repeat(means[:, :, None], 4, axis=2),
+        "orb": np.repeat(means[:, :, None, :32], 4, axis=2),
         "shown": random.integers(0, 256, (1 if place == ROWS - 1 else 0, 2, *SHOWN, 3)),
     }
     return {

@@ -13,7 +13,7 @@ from l9.cli import app
 from l9.cli.words import counted_bytes
 
 VERBS = {
-    "": {"fetch", "import-weights", "data", "prep", "run", "eval", "predict", "runs", "quarantine", "store", "show", "ui"}
+    "": {"fetch", "import-weights", "data", "prep", "run", "eval", "predict", "runs", "quarantine", "export", "store", "show", "ui"}
     | {"submit", "status", "logs", "stop", "doctor"},
     "data": {"list", "check", "show"},
     "runs": {"tag", "compare"},
@@ -97,6 +97,7 @@ main()
         (["run", "furniture_voxnet", "--workers", "-1"], "--workers"),
         (["predict", "latest", "chair.obj"], "chair.obj: no such file"),
         (["quarantine", "latest"], "latest"),
+        (["export", "latest", "--to", "out"], "latest"),
         (["data", "check", "furnitur"], "no card 'furnitur'; known: furniture"),
         (["data", "show", "furnitur"], "no store 'furnitur'"),
         (["data", "show", "shapes", "--out", "shapes.jpg"], "ends in .png"),

@@ -4,9 +4,11 @@ import cv2
 import numpy as np
 import pytest
 from match_store import matches_store
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
+from l9.data.loader import Loader
 from l9.errors import TrainingError
+from l9.tasks.descriptors import item_of
 from l9.tasks.handcrafted import Handcrafted, described
 
 
@@ -21,6 +23,13 @@ def test_they_tell_textures_apart_and_need_no_network(tmp_path, kind):
     assert report.metrics["fpr95"] < 0.05 and {"fpr95_exact", "fpr95_low", "fpr95_high", "matches"} < set(report.metrics)
     (picture,) = task.pictures(samples, report)
     assert picture.name == "matches" and picture.pixels.shape[1] > 640
+
+
+def test_upright_descriptors_are_those_of_frames_that_were_not_turned(tmp_path):
+    samples = matches_store(tmp_path)
+    turned, upright = Handcrafted("sift")._all(samples), Handcrafted("sift", upright=True)._all(samples)
+    cells = next(Loader(samples, ("sift",), seed=0, training=False).sequential(len(samples)))
+    assert_array_equal(np.concatenate([turned, upright], axis=2), item_of(cells, "sift").numpy())
 
 
 def test_orbs_distance_is_the_root_of_hammings():

@@ -58,3 +58,19 @@ def test_patches_may_be_enlarged_first(patches):
 def test_a_block_that_is_not_there_is_refused():
     with pytest.raises(RecipeError, match="1 to 16"):
         LiteDescriptor(block=16)
+
+
+def test_what_is_kept_neither_moves_nor_counts():
+    """Weights and statistics of the first blocks stay bit for bit; the rest learns."""
+    torch.manual_seed(0)
+    model = LiteDescriptor(features=8, block=3, kept=2)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    optimizer = torch.optim.SGD([one for one in model.parameters() if one.requires_grad], lr=0.1)
+    model.train()
+    (model(torch.rand(4, 3, 64, 64)) * torch.randn(4, 8)).sum().backward()
+    optimizer.step()
+    kept = ("trunk._conv_stem", "trunk._bn0", "trunk._blocks.0.", "trunk._blocks.1.")
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]) == name.startswith(kept), name
+    with pytest.raises(RecipeError, match="5 of its first blocks; expected 0 to the 4"):
+        LiteDescriptor(block=3, kept=5)

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from l9.errors import RefusedObject
 from l9.geometry.camera import Pinhole, back_project, moved
 from l9.geometry.overlap import occupied_cells, view_iou, view_overlap
-from l9.geometry.view_graph import PoseCheck, View, seen_samples, view_graph, view_of, views_of, without
+from l9.geometry.view_graph import PoseCheck, View, measured_points, seen_samples, view_graph, view_of, views_of, without
 
 COUNT = 24
 
@@ -46,12 +46,22 @@ def test_pairs_are_those_of_counting_one_by_one(cells, least):
 def test_a_view_is_what_its_frame_measured(frames):
     kept = view_of(frames[3])
     points = moved(back_project(frames[3].depth, CAMERA), frames[3].pose)
-    assert_array_equal(kept.cells, occupied_cells(points))
+    measured = measured_points(frames[3])
+    assert_allclose(measured, points, atol=1e-9)
+    assert_array_equal(kept.cells, occupied_cells(measured))
     assert len(kept.points) == 1024
-    assert np.isin(kept.points.view("V24"), np.ascontiguousarray(points).view("V24")).all()
+    assert np.isin(kept.points.view("V24"), measured.view("V24")).all()
     assert_array_equal(kept.points, view_of(frames[3]).points)
     assert_allclose(kept.pixels(kept.points)[:, 0] % 1, 0.5, atol=0.5 + 1e-6)
     assert len(views_of([replace(frames[0], depth=None), replace(frames[1], depth=np.zeros_like(frames[1].depth)), frames[2]])) == 1
+
+
+def test_pixels_without_depth_are_no_points(frames):
+    depth = frames[0].depth.copy()
+    depth[:50], depth[50:100], depth[100:150], depth[150:200] = 0, np.nan, np.inf, -1
+    points = moved(back_project(depth, CAMERA), frames[0].pose)
+    assert len(points) == 40 * CAMERA.width
+    assert_allclose(measured_points(replace(frames[0], depth=depth)), points, atol=1e-9)
 
 
 @pytest.mark.parametrize("which", ["pose", "colour_pose"])

@@ -9,8 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.transform import Rotation
 
 from l9.errors import UsageError
-from l9.geometry.camera import Pinhole, back_project, inverse_pose, moved, project
-from l9.geometry.overlap import occupied_cells, view_iou, view_overlap
+from l9.geometry.camera import Pinhole, inverse_pose, moved, project
+from l9.geometry.overlap import view_iou, view_overlap
+from l9.geometry.view_graph import view_of
 from l9.stages import view_pairs
 from l9.stages.contract import run_stages
 from l9.stages.view_pairs import _lattice_pixels
@@ -26,7 +27,7 @@ def frames():
 
 
 def test_pairs_share_what_counting_says(frames):
-    cells = {one.number: occupied_cells(moved(back_project(one.depth, CAMERA), one.pose)) for one in frames}
+    cells = {one.number: view_of(one).cells for one in frames}
     rows = rows_of(frames)
     assert [row["frames"].tolist() for row in rows] == [[0, 3], [0, 6], [3, 6], [0, 9], [3, 9], [6, 9]]
     for row in rows:

@@ -1,11 +1,15 @@
-"""Verbs about stores: `quarantine`, and `store list`, `store verify`, `store gc`."""
+"""Verbs about stores: `quarantine`, `export`, and `store list`, `store verify`, `store gc`."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from l9.cli.words import HOME, AsJson, Home, StoreName, answer, counted_bytes, new_group, opened, row
 
+PICTURES = (
+    "pictures are not in a store: l9 export reads none; put each beside as DIR/<scan>/images/color-00-<frame>.jpg or .png to read the lists"
+)
 GRACE_HOURS = 24.0  # no preparation takes longer, so what it writes is named by a manifest by then
 
 store = new_group("The stores of a home: list them, read every byte of one, remove what nothing needs.")
@@ -18,6 +22,31 @@ def quarantine(store: StoreName, home: Home = HOME, as_json: AsJson = False) -> 
     for refused in brought_store(opened(home), store).quarantine():
         detail = f" ({refused['detail']})" if refused.get("detail") else ""
         row(refused, as_json, f"{refused['id']}: {refused['reason']}{detail}  {refused['path']}")
+
+
+def export(
+    store: StoreName,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A new folder, or an earlier export of the same store.")],
+    kind: Annotated[str, typer.Option("--format", help="matches: Matterport3D's lists; parquet: every column.")] = "parquet",
+    home: Home = HOME,
+    as_json: AsJson = False,
+) -> None:
+    """Write a store in a form that others read: lists of key point matches, or Parquet."""
+    from dataclasses import asdict
+
+    from l9.evaluate.brought import brought_store
+    from l9.evaluate.export import check_format, export_store
+    from l9.progress import say
+
+    check_format(kind)
+    place = opened(home)
+    found = brought_store(place, store)
+    with place.held([found], say):
+        done = asdict(export_store(found, kind, to, say))
+    about = {name: done[name] for name in ("format", "objects", "matches", "files", "bytes")} | {"to": str(to)}
+    matches = f", {done['matches']:,} matches" if kind == "matches" else ""
+    line = f"{found.id} as {kind} in {to}: {done['objects']:,} objects{matches}, {done['files']:,} files, {counted_bytes(done['bytes'])}"
+    answer(about, as_json, line + (f"; {PICTURES}" if kind == "matches" else ""))
 
 
 @store.command("list")

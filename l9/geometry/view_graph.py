@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from numpy import ndarray
 
 from l9.errors import RefusedObject
-from l9.geometry.camera import Pinhole, back_project, inverse_pose, moved, project
+from l9.geometry.camera import Pinhole, check_size, inverse_pose, moved, project
 from l9.geometry.overlap import occupied_cells, visible_in
 from l9.geometry.scan import Frame
 
@@ -76,12 +76,13 @@ class ViewGraph:
         return np.arange(first, last)
 
 
-def view_of(frame: Frame) -> View | None:
+def view_of(frame: Frame, measured: Float[ndarray, "n 3"] | None = None) -> View | None:
     """What is kept of a frame; None of one in which nothing was measured. Its samples are drawn by its number: all stages ask the same.
 
-    raises  RefusedObject `not-finite` for a pose that is not, and as `occupied_cells` does
+    measured  its `measured_points`, where they are there already
+    raises    RefusedObject `not-finite` for a pose that is not, and as `occupied_cells` does
     """
-    points = measured_points(frame)
+    points = measured_points(frame) if measured is None else measured
     if not len(points):
         return None
     return View(
@@ -98,13 +99,18 @@ def view_of(frame: Frame) -> View | None:
 def measured_points(frame: Frame) -> Float[ndarray, "n 3"]:
     """Every pixel that has depth as a point of the world, metres; none of a frame without depth.
 
-    raises  RefusedObject `not-finite` for a pose that is not
+    raises  RefusedObject `not-finite` for a pose that is not; ShapeError if depth and camera disagree on height and width
     """
+    from l9.geometry._lift_kernels import lift_picture
+
     if frame.depth is None:
         return np.zeros((0, 3))
+    camera = frame.depth_camera
+    check_size(frame.depth, camera)
     if not (np.isfinite(frame.pose).all() and np.isfinite(frame.colour_pose).all()):
         raise RefusedObject("not-finite", f"the pose of frame {frame.number}; expected 16 numbers, camera-to-world")
-    return moved(back_project(frame.depth, frame.depth_camera), frame.pose)
+    lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+    return lift_picture(np.ascontiguousarray(frame.depth), lens, np.ascontiguousarray(frame.pose))
 
 
 def drawn_points(points: Float[ndarray, "n 3"], random: np.random.Generator, count: int) -> Float[ndarray, "s 3"]:

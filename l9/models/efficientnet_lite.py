@@ -71,6 +71,12 @@ class LiteTrunk(nn.Module):
         self.channels = BLOCKS[blocks - 1].after
         self.apply(_initialise)
 
+    def first(self, blocks: int) -> list[nn.Module]:
+        """The stem's layers and so many blocks after it; nothing for 0. RecipeError for more blocks than there are."""
+        if not 0 <= blocks <= len(self._blocks):
+            raise RecipeError(f"EfficientNet-lite0: {blocks} of its first blocks; expected 0 to the {len(self._blocks)} that are built")
+        return [self._conv_stem, self._bn0, *self._blocks[:blocks]] if blocks else []
+
     def forward(self, image_B3HW: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h2 w2"]:
         """The map after the last block; those before it are let go where no gradient needs them."""
         map_BCHW = self._stem(image_B3HW)

@@ -59,7 +59,7 @@ def normalised(patches_B3SS: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b 3 s s
 
 
 def _layer(before: int, after: int, kernel: int, stride: int = 1, padding: int = 0) -> list[nn.Module]:
-    """Convolution, batch norm, ReLU; HardNet's first weights are orthogonal of gain 0.6, which batch norm makes one of scale only."""
+    """Convolution, batch norm, ReLU. First weights are orthogonal as HardNet's; its gain of 0.6 would go in batch norm."""
     convolution = nn.Conv2d(before, after, kernel, stride=stride, padding=padding, bias=False)
     nn.init.orthogonal_(convolution.weight)
     return [convolution, nn.BatchNorm2d(after, affine=False), nn.ReLU()]

@@ -70,7 +70,7 @@ def find(root: Path, images: Images = "undistorted") -> Iterator[Found]:
     images  which of a house's pictures are read, and so what its key is made of
     raises  UsageError where `root` holds no house; RefusedObject `bad-catalog` for a list of splits that is none
     """
-    splits = _splits(root)
+    splits = official_splits(root)
     folders = folders_with(root, 1, lambda folder: (folder / KINDS[images]).is_dir(), f"folders such as <house>/{KINDS[images]}")
     for folder in folders:
         house = name_of(root, folder)
@@ -175,8 +175,8 @@ def _from_below(intrinsics: Float[ndarray, "3 3"], size: tuple[int, int]) -> Pin
     return Pinhole(*size, camera.fx, camera.fy, camera.cx - 0.5, size[1] - 0.5 - camera.cy)
 
 
-def _splits(root: Path) -> dict[str, str] | None:
-    """House -> split by the official lists; None where there are none of them."""
+def official_splits(root: Path) -> dict[str, str] | None:
+    """House -> split by scenes_{train,val,test}.txt; None where there are none of them. RefusedObject `bad-catalog`."""
     lists = {split: name for split, word in SPLITS.items() if (root / (name := f"scenes_{word}.txt")).is_file()}
     splits: dict[str, str] = {}
     for split, name in lists.items():

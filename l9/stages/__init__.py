@@ -7,6 +7,7 @@ from l9.stages.fused_blocks import fused_blocks
 from l9.stages.fused_mesh import fused_mesh
 from l9.stages.key_point_matches import key_point_matches
 from l9.stages.labelled_points import labelled_points
+from l9.stages.listed_matches import listed_matches
 from l9.stages.normalise import normalise
 from l9.stages.occupancy import occupancy
 from l9.stages.scene_blocks import scene_blocks
@@ -24,6 +25,7 @@ __all__ = [
     "fused_mesh",
     "key_point_matches",
     "labelled_points",
+    "listed_matches",
     "normalise",
     "occupancy",
     "scene_blocks",

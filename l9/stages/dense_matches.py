@@ -89,10 +89,11 @@ def _views_with_samples(looked: Looked, samples: int, seed: int) -> tuple[list["
 
     views, drawn = [], []
     for frame in looked.frames(False):
-        view = view_of(frame)
+        measured = measured_points(frame)
+        view = view_of(frame, measured)
         if view is not None:
             views.append(view)
-            drawn.append(drawn_points(measured_points(frame), np.random.default_rng((seed, frame.number)), samples))
+            drawn.append(drawn_points(measured, np.random.default_rng((seed, frame.number)), samples))
     return views, drawn
 
 

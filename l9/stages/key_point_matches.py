@@ -10,22 +10,26 @@ import numpy as np
 from jaxtyping import Float32, Int
 from numpy import ndarray
 
-from l9.errors import UsageError
 from l9.geometry.scan import Scan
 from l9.stages.contract import yields
-from l9.stages.limits import check_number, check_row_bytes, check_size
+from l9.stages.limits import check_number, check_size
+from l9.stages.match_cells import (
+    MOST_MATCHES,
+    ROLES,
+    SHOWN,
+    SeenCells,
+    check_match_bytes,
+    match_columns,
+    most_matches,
+    small,
+)
 from l9.stages.seen_pairs import MOST_FRAMES, WIDTH, Looked, agreed_graph, check_pairs, looked_at
-from l9.store.columns import MAX_ROW_BYTES, Column, Row
+from l9.store.columns import Column, Row
 
 if TYPE_CHECKING:
     from l9.geometry.key_points import KeyPoints
     from l9.geometry.mining import SceneKeyPoints
     from l9.geometry.view_graph import View
-
-ROLES = 3  # anchor, the same place in a later frame, another place
-SHOWN = (240, 320)  # pixels of the pictures that are kept to draw matches in: rows, columns
-MOST_MATCHES = 4000  # of a scan
-MOST_BYTES = 512 << 20  # of their patches and descriptors: they are in memory at once
 
 
 def _columns(
@@ -57,36 +61,8 @@ def _columns(
     check_number("key_point_matches", "shown", shown, least=0, most=100)
     for name, value, unit in (("shift", shift, "pixels"), ("zoom", zoom, "a share"), ("turn", turn, "degrees")):
         check_size("key_point_matches", name, value, least=0, most=90, unit=unit)
-
-    patch_bytes = ROLES * (3 * side**2 + 1024)  # patches, and more than all other cells take
-    check_row_bytes("key_point_matches", min(matches, key_points) * patch_bytes + 6 * SHOWN[0] * SHOWN[1], MAX_ROW_BYTES)
-    if matches * patch_bytes > MOST_BYTES:
-        raise UsageError(
-            f"stage key_point_matches: {matches:,} matches with patches of {side} pixels would take {matches * patch_bytes >> 20:,} MiB; "
-            f"expected at most {MOST_BYTES >> 20} MiB, so ask for less"
-        )
-
-    def ragged(name: str, dtype: str, shape: tuple[int, ...], unit: str, axes: str) -> Column:
-        return Column(name, dtype, (ROLES, *shape), kind="ragged", unit=unit, axes=f"match role {axes}".strip())
-
-    return (
-        Column("pair", "int32", (2,), unit="number of a frame", axes="view"),
-        Column("picture_sizes", "int32", (2, 2), unit="pixel", axes="view width/height"),
-        ragged("match_frames", "int32", (), "number of a frame", ""),
-        ragged("match_key_points", "int32", (), "number in its frame", ""),
-        ragged("match_pixels", "float32", (2,), "pixel", "uv"),
-        ragged("match_depths", "float32", (), "metre", ""),
-        ragged("match_points", "float32", (3,), "metre", "xyz"),
-        ragged("match_offsets", "float32", (2,), "pixel", "uv"),
-        ragged("match_sizes", "float32", (), "pixel", ""),
-        ragged("match_angles", "float32", (), "degree", ""),
-        ragged("match_octaves", "int32", (), "packed octave", ""),
-        ragged("jitters", "float32", (4,), "pixel pixel log degree", "right down zoom turn"),
-        ragged("patches", "uint8", (side, side, 3), "0..255", "row column rgb"),
-        ragged("sift", "uint8", (2, 128), "", "exact/jittered value"),
-        ragged("orb", "uint8", (2, 32), "8 bits", "exact/jittered byte"),
-        Column("shown", "uint8", (2, *SHOWN, 3), kind="ragged", unit="0..255", axes="- view row column rgb"),
-    )
+    check_match_bytes("key_point_matches", matches, key_points, side)
+    return match_columns(side)
 
 
 @yields(columns=_columns, version=1)
@@ -115,7 +91,7 @@ def key_point_matches(
     place. Of each: its frame and its number there (the strongest is 0), pixel of the colour picture, depth, point in the world, how far
     it misses where its frame would show the anchor, size, angle and packed octave as SIFT's detector says, and an upright patch around
     it. `jitters` is how its frame is moved in the harder test: pixels, logarithm of a factor of size, degrees, all normal; `sift` and
-    `orb` are those descriptors in the exact and in the moved frame.
+    `orb` are those descriptors in four frames: as detected, that jittered, upright, and that jittered.
 
     overlap, every, frames, width  as in `view_pairs`
     matches     of the scan, at most; more are thinned at random
@@ -143,8 +119,7 @@ def key_point_matches(
     jitters = (random.normal(size=(len(numbers), ROLES, 4)) * (shift, shift, zoom, turn)).astype(np.float32)
     cells = _key_point_cells(views, scene, numbers) | {"jitters": jitters}
     starts = np.searchsorted(pair_rows(graph, *scene.views[numbers[:, :2]].T), np.arange(len(graph.pairs) + 1))
-    counts = np.diff(starts)
-    kept = sorted(place for place in np.argsort(-counts, kind="stable")[:shown].tolist() if counts[place])
+    kept = most_matches(np.diff(starts), shown)
     pictures: dict[int, ndarray] = {int(place): np.zeros((*SHOWN, 3), np.uint8) for place in graph.pairs[kept].ravel()}
     cells |= _seen_cells(looked, views, scene, numbers, jitters, side, pictures)
     for place, (first, second) in enumerate(graph.pairs.tolist()):
@@ -204,14 +179,7 @@ def _seen_cells(
 
     pictures  by place of the view: filled with that view's picture, made small
     """
-    import cv2
-
-    from l9.geometry.key_point_frames import cut_patches, moved_frames, orb_descriptors, sift_descriptors
-
-    count = len(numbers)
-    patches = np.zeros((count, ROLES, side, side, 3), np.uint8)
-    sift, orb = np.zeros((count, ROLES, 2, 128), np.uint8), np.zeros((count, ROLES, 2, 32), np.uint8)
-    places, points = scene.views[numbers], scene.points
+    seen, places, points = SeenCells(len(numbers), side), scene.views[numbers], scene.points
     placed = {view.number: place for place, view in enumerate(views)}
     for frame in looked.frames(True):
         place = placed.get(frame.number, -1)
@@ -219,11 +187,8 @@ def _seen_cells(
         if not len(match) or frame.colour is None:
             continue
         if place in pictures:
-            pictures[place][:] = cv2.resize(frame.colour, SHOWN[::-1], interpolation=cv2.INTER_AREA)
+            pictures[place][:] = small(frame.colour)
         chosen = numbers[match, role]
         exact = np.concatenate([points.pixels[chosen], points.sizes[chosen, None], points.angles[chosen, None]], axis=1)
-        patches[match, role] = cut_patches(frame.colour, points.pixels[chosen], side)
-        for kind, seen in enumerate((exact, moved_frames(exact, jitters[match, role]))):
-            sift[match, role, kind] = sift_descriptors(frame.colour, seen, points.octaves[chosen])
-            orb[match, role, kind] = orb_descriptors(frame.colour, seen)
-    return {"patches": patches, "sift": sift, "orb": orb}
+        seen.look(frame.colour, match, role, exact, points.octaves[chosen], jitters[match, role])
+    return seen.cells()

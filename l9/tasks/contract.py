@@ -75,7 +75,7 @@ class Task:
         """Once over the training samples in fixed order before step 0: class weights, means, retrieval tables."""
 
     def players(self) -> dict[str, Player]:
-        """Name -> player. None at all for a baseline."""
+        """Name -> player. None at all for a baseline, or a frozen network. Asked after `bind`, and also before `fit`."""
         return {}
 
     def turns(self, step: int) -> Sequence[Turn]:

@@ -18,20 +18,21 @@ from l9.tasks.contract import Picture, Report, Task
 from l9.tasks.descriptors import FACTS, MatchFacts, checked_matches, descriptor_report, item_of
 from l9.tasks.match_pictures import match_pictures
 
-VARIANTS = ("_exact", "")  # as the stage stores them; of FPFH there is one
+VARIANTS = ("_exact", "")  # frames of key points as they are, and jittered; of FPFH there is one
 
 
 class Handcrafted(Task):
     """Compare stored descriptors.
 
+    upright  in frames that are not turned as the detector says, but stand upright like a network's patches: better where cameras do
     kind  "sift" and "orb" as OpenCV computes them, or "rootsift": the root of each number's share of a SIFT descriptor. ORB's bits
           differ by their root's L2 distance, which orders them as Hamming's does. "fpfh" is that of the stage volume_matches, by Open3D
     """
 
     samples = "match_frames"
 
-    def __init__(self, kind: Literal["sift", "rootsift", "orb", "fpfh"] = "rootsift") -> None:
-        self.kind = kind
+    def __init__(self, kind: Literal["sift", "rootsift", "orb", "fpfh"] = "rootsift", upright: bool = False) -> None:
+        self.kind, self.frames = kind, slice(2, 4) if upright else slice(0, 2)
         self.columns = ("sift" if kind == "rootsift" else kind,)
         self._stage = "volume_matches" if kind == "fpfh" else "key_point_matches"
         self._variants = VARIANTS[1:] if kind == "fpfh" else VARIANTS
@@ -53,7 +54,8 @@ class Handcrafted(Task):
 
     def _all(self, samples: Samples) -> Float32[ndarray, "M 3 V F"]:
         batches = Loader(samples, self.columns, seed=0, training=False).sequential()
-        return np.concatenate([described(item_of(batch, self.columns[0]).numpy(), self.kind) for batch in batches])
+        stored = (item_of(batch, self.columns[0]).numpy() for batch in batches)
+        return np.concatenate([described(cells if self.kind == "fpfh" else cells[:, :, self.frames], self.kind) for cells in stored])
 
 
 def described(stored: UInt8[ndarray, "M 3 V bytes"] | Float32[ndarray, "M 3 bins"], kind: str) -> Float32[ndarray, "M 3 V F"]:

@@ -71,13 +71,13 @@ class LearntDescriptor(Task):
         super().bind(model)
 
     def players(self) -> dict[str, Player]:
-        """The whole network; nobody where it is frozen."""
+        """All of the network that may move; nobody where it is frozen."""
         if self.frozen:
             return {}
         options: dict[str, Any] = {"weight_decay": self.weight_decay}
         if self.optimizer == "sgd":
             options["momentum"] = MOMENTUM
-        return {"model": Player(list(self._network.parameters()), self.optimizer, self.lr, options)}
+        return {"model": Player([one for one in self._network.parameters() if one.requires_grad], self.optimizer, self.lr, options)}
 
     def loss(self, turn: Turn, batch: Batch) -> dict[str, Tensor]:
         """One term, summed over the samples: `hinge_embedding`, half of it for each distance, `triplet` or `n_pairs`."""

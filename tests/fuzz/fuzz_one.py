@@ -18,6 +18,7 @@ with atheris.instrument_imports(include=["l9.readers"]):
     import l9.readers.coloured
     import l9.readers.disparity
     import l9.readers.folder
+    import l9.readers.match_lists
     import l9.readers.matterport3d
     import l9.readers.middlebury
     import l9.readers.modelnet_h5

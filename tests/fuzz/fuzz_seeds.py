@@ -6,6 +6,8 @@ import zipfile
 
 import numpy as np
 from loose_trees import colour, depth, encoded, intrinsics, rows, shifted
+from match_trees import HEADER as MATCH_HEADER
+from match_trees import lists as match_lines
 from mesh_bytes import (
     CATALOG,
     FACES,
@@ -89,6 +91,18 @@ def disparities():
     headers = {b"Pf\n3 2\n-1.0\n": "<f4", b"Pf 3 2 1 ": ">f4"}
     pfm = [header + values[::-1].astype(order).tobytes() for header, order in headers.items()]
     return [text + one for one in (*pfm, packed.getvalue(), grey.getvalue())]
+
+
+def match_lists():
+    first, second = ("\n".join(some) for some in match_lines())
+    sized = MATCH_HEADER.replace("\n\n", "\npictures 640x480\n")
+    strange = second.replace("30", "3e1").replace("256", "255").replace("4.5", "nan")
+    texts = (
+        (MATCH_HEADER + first, MATCH_HEADER + second),
+        (sized + first + "\n\n", sized + second),
+        (MATCH_HEADER + first, MATCH_HEADER + strange),
+    )
+    return ["\0".join(two).encode() for two in texts]
 
 
 def labels():

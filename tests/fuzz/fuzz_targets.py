@@ -182,6 +182,17 @@ def vertex_labels(data: bytes) -> None:
     assert len(found.notes) <= 2 and all(len(line) < 400 for line in found.notes)
 
 
+def match_lists(data: bytes) -> None:
+    """Both lists, parted by a zero byte."""
+    from l9.readers.match_lists import A_SENSOR, LARGEST, read_lists
+
+    found, size = read_lists(*map(io.BytesIO, two_parts(data)))
+    assert len(found) and size != (0, 0) and found.frames.min() >= 0 and found.frames.max() < 100 * A_SENSOR
+    assert found.frames.dtype == found.octaves.dtype == np.int32 and (found.sizes >= 0).all()
+    for values in (found.pixels, found.depths, found.points, found.offsets[:, :2], found.sizes, found.angles):
+        assert values.dtype == np.float32 and (np.abs(values) <= LARGEST).all()
+
+
 def properties(data: bytes) -> None:
     from l9.readers.properties import parse_properties
 
@@ -242,6 +253,7 @@ TARGETS: dict[str, Target] = {
     "conf": Target(seeds.confs, function=conf),
     "disparity": Target(seeds.disparities, function=disparity),
     "labels": Target(seeds.labels, function=vertex_labels),
+    "match_lists": Target(seeds.match_lists, function=match_lists),
     "properties": Target(seeds.properties, function=properties),
     "mtl": Target(seeds.materials, function=materials),
     "lists": Target(seeds.lists, function=lists),
