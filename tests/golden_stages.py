@@ -31,6 +31,7 @@ from l9.stages import (
     surface_points,
     view_pairs,
     views,
+    volume_matches,
 )
 from l9.stages.contract import columns_of, run_stages, stage_info
 
@@ -52,10 +53,24 @@ STEPS = {
     "view_pairs": [(view_pairs, {"flow": 16})],
     "dense_matches": [(dense_matches, {"seed": 0})],
     "key_point_matches": [(key_point_matches, {"matches": 20, "side": 16, "seed": 0})],
+    "volume_matches": [(volume_matches, {"fragment": 1, "matches": 10, "side": 16, "voxel": 0.02, "seed": 0})],
     "listed_matches": [(listed_matches, {"side": 16, "seed": 0})],
 }
-# by floats of OpenCV's, which may round apart on another processor: statistics of 1/255 of them
-FROM_PICTURES = ["dense_pixels", "flow", "match_angles", "match_offsets", "match_pixels", "match_sizes", "orb", "patches", "shown", "sift"]
+# by floats of OpenCV's and Open3D's, or bytes: they may round apart on another processor: statistics of 1/255 of them
+FROM_PICTURES = (
+    "dense_pixels",
+    "flow",
+    "fpfh",
+    "match_angles",
+    "match_offsets",
+    "match_pixels",
+    "match_sizes",
+    "orb",
+    "patches",
+    "shown",
+    "sift",
+    "volumes",
+)
 
 
 def _statistics(cell):
@@ -114,7 +129,7 @@ def measured():
     made = SOLIDS["chair"](np.random.default_rng(0))
     mesh, found = Mesh(made.vertices, made.faces), {}
     scans = {"scene_blocks": _scan, "fused_blocks": _scan, "fused_mesh": _scan}
-    pairs = {"view_pairs": _pair, "dense_matches": _pair, "key_point_matches": _pair, "listed_matches": _lists}
+    pairs = {"view_pairs": _pair, "dense_matches": _pair, "key_point_matches": _pair, "listed_matches": _lists, "volume_matches": _pair}
     subjects = {"labelled_points": _cloud, **scans, **pairs}
     for name, steps in STEPS.items():
         subject = subjects.get(name, lambda mesh: mesh)(mesh)

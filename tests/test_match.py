@@ -10,7 +10,8 @@ from torch import nn
 from l9.data.loader import Loader
 from l9.errors import TrainingError
 from l9.tasks.contract import Turn
-from l9.tasks.match import Match, hardest_triplet, hinge_embedding
+from l9.tasks.learnt_descriptor import hardest_triplet, hinge_embedding
+from l9.tasks.match import Match
 
 
 class Means(nn.Module):
@@ -109,12 +110,12 @@ def test_a_sample_is_moved_alike_in_any_batch(tmp_path):
     task = bound()
     whole = next(Loader(samples, task.columns, seed=3, batch=8).epoch(1))
     halves = [next(Loader(samples, task.columns, seed=3, batch=8, rank=rank, world=2).epoch(1)) for rank in (0, 1)]
-    fed = task._fed(whole)
+    fed = task.fed(whole)
     for half in halves:
         for number, position in enumerate(half.positions):
-            assert_array_equal(task._fed(half)[number], fed[list(whole.positions).index(position)])
+            assert_array_equal(task.fed(half)[number], fed[list(whole.positions).index(position)])
     task.augment = False
-    assert not torch.equal(task._fed(whole), fed)
+    assert not torch.equal(task.fed(whole), fed)
 
 
 def test_without_a_network_or_matches_it_says_so(tmp_path):

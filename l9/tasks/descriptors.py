@@ -66,11 +66,11 @@ def item_of(batch: Batch, column: str) -> Tensor:
     return packed.values[packed.offsets[:-1] + torch.from_numpy(batch.items).to(packed.offsets.device)]
 
 
-def checked_matches(samples: Samples, columns: Sequence[str]) -> Samples:
-    """The samples, if they are matches with these columns; TrainingError in one line otherwise."""
+def checked_matches(samples: Samples, columns: Sequence[str], stage: str = "key_point_matches") -> Samples:
+    """The samples, if they are matches with these columns, which `stage` gives; TrainingError in one line otherwise."""
     lacking = [name for store in samples.stores for name in columns if name not in {column.name for column in store.columns}]
     if lacking:
-        raise TrainingError(f"the set has no column {lacking[0]}; expected the stage key_point_matches in its prep")
+        raise TrainingError(f"the set has no column {lacking[0]}; expected the stage {stage} in its prep")
     if len(samples) == 0:
         raise TrainingError("no matches to look at; l9 quarantine lists the scans that were refused, and why")
     return samples

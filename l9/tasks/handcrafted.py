@@ -1,7 +1,8 @@
 """Hand-crafted descriptors as baselines of key point matching: what the stage computed at the same key points, and no network.
 
 SURF, which the lecture's table names, is not among them: it is not free, and OpenCV's packages leave it out.
-sources  Lowe, IJCV 2004 (SIFT); Arandjelović & Zisserman, CVPR 2012 (RootSIFT); Rublee et al., ICCV 2011 (ORB)
+sources  Lowe, IJCV 2004 (SIFT); Arandjelović & Zisserman, CVPR 2012 (RootSIFT); Rublee et al., ICCV 2011 (ORB);
+         Rusu, Blodow, Beetz, ICRA 2009 (FPFH)
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from l9.tasks.contract import Picture, Report, Task
 from l9.tasks.descriptors import FACTS, MatchFacts, checked_matches, descriptor_report, item_of
 from l9.tasks.match_pictures import match_pictures
 
-VARIANTS = ("_exact", "")  # frames of key points as they are, and jittered
+VARIANTS = ("_exact", "")  # frames of key points as they are, and jittered; of FPFH there is one
 
 
 class Handcrafted(Task):
@@ -25,34 +26,42 @@ class Handcrafted(Task):
 
     upright  in frames that are not turned as the detector says, but stand upright like a network's patches: better where cameras do
     kind  "sift" and "orb" as OpenCV computes them, or "rootsift": the root of each number's share of a SIFT descriptor. ORB's bits
-          differ by their root's L2 distance, which orders them as Hamming's does
+          differ by their root's L2 distance, which orders them as Hamming's does. "fpfh" is that of the stage volume_matches, by Open3D
     """
 
     samples = "match_frames"
 
-    def __init__(self, kind: Literal["sift", "rootsift", "orb"] = "rootsift", upright: bool = False) -> None:
+    def __init__(self, kind: Literal["sift", "rootsift", "orb", "fpfh"] = "rootsift", upright: bool = False) -> None:
         self.kind, self.frames = kind, slice(2, 4) if upright else slice(0, 2)
-        self.columns = ("orb" if kind == "orb" else "sift",)
+        self.columns = ("sift" if kind == "rootsift" else kind,)
+        self._stage = "volume_matches" if kind == "fpfh" else "key_point_matches"
+        self._variants = VARIANTS[1:] if kind == "fpfh" else VARIANTS
 
     def fit(self, samples: Samples) -> None:
         """Nothing is learnt. TrainingError where the set holds no matches."""
-        checked_matches(samples, (*self.columns, *FACTS))
+        self._checked(samples)
 
     def evaluate(self, samples: Samples) -> Report:
         """See `l9.tasks.descriptors.descriptor_report`."""
-        return descriptor_report(samples, MatchFacts.of(checked_matches(samples, (*self.columns, *FACTS))), self._all(samples), VARIANTS)
+        return descriptor_report(samples, MatchFacts.of(self._checked(samples)), self._all(samples), self._variants)
 
     def pictures(self, samples: Samples, report: Report) -> Iterable[Picture]:
-        """`matches`: nearest neighbours between frames, right and wrong."""
-        return match_pictures(samples, self._all)
+        """`matches`: nearest neighbours between frames, right and wrong; none of FPFH, whose fragments have no picture."""
+        return [] if self.kind == "fpfh" else match_pictures(samples, self._all)
+
+    def _checked(self, samples: Samples) -> Samples:
+        return checked_matches(samples, (*self.columns, *FACTS), self._stage)
 
     def _all(self, samples: Samples) -> Float32[ndarray, "M 3 V F"]:
         batches = Loader(samples, self.columns, seed=0, training=False).sequential()
-        return np.concatenate([described(item_of(batch, self.columns[0])[:, :, self.frames].numpy(), self.kind) for batch in batches])
+        stored = (item_of(batch, self.columns[0]).numpy() for batch in batches)
+        return np.concatenate([described(cells if self.kind == "fpfh" else cells[:, :, self.frames], self.kind) for cells in stored])
 
 
-def described(stored: UInt8[ndarray, "M 3 V bytes"], kind: str) -> Float32[ndarray, "M 3 V F"]:
-    """Stored bytes as numbers whose L2 distance is the descriptor's own."""
+def described(stored: UInt8[ndarray, "M 3 V bytes"] | Float32[ndarray, "M 3 bins"], kind: str) -> Float32[ndarray, "M 3 V F"]:
+    """Stored bytes, or bins, as numbers whose L2 distance is the descriptor's own."""
+    if kind == "fpfh":
+        return stored[:, :, None].astype(np.float32)
     if kind == "orb":
         return np.unpackbits(stored, axis=-1).astype(np.float32)
     values = stored.astype(np.float32)
