@@ -68,8 +68,12 @@ def all_with_all(points: ndarray, normals: ndarray, frames: ndarray) -> tuple[nd
             theirs = slice(starts[other], starts[other + 1])
             if not len(points[mine]) or not len(points[theirs]):
                 continue
-            apart = np.linalg.norm(points[mine, None] - points[None, theirs], axis=2)
-            apart[(apart > WITHIN) | (normals[mine] @ normals[theirs].T < np.cos(TURNED))] = np.inf
+            apart = np.sqrt(sum((points[mine, None, axis] - points[None, theirs, axis]) ** 2 for axis in range(3)))
+            apart[apart > WITHIN] = np.inf
+            rows, columns = np.nonzero(np.isfinite(apart))
+            cosine = (normals[mine][rows] * normals[theirs][columns]).sum(axis=1)
+            turned = cosine < np.cos(TURNED)
+            apart[rows[turned], columns[turned]] = np.inf
             nearest = apart.argmin(axis=1)
             found = np.isfinite(apart[np.arange(len(apart)), nearest])
             first.append(starts[one] + np.flatnonzero(found))
