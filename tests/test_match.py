@@ -123,3 +123,25 @@ def test_without_a_network_or_matches_it_says_so(tmp_path):
         Match().bind(None)
     with pytest.raises(TrainingError, match="no matches"):
         bound().fit(matches_store(tmp_path).take(0))
+
+
+def test_two_centimetres_are_told_apart_far_from_the_origin():
+    """128 places 3 cm apart in a row, 100 m away: none but the match's own is the same place."""
+    places = torch.tensor([100.0, 100.0, 100.0]) + torch.arange(128)[:, None] * torch.tensor([0.03, 0, 0])
+    points = torch.stack([places, places], dim=1)
+    descriptors = nn.functional.normalize(torch.randn(128, 2, 8, generator=torch.Generator().manual_seed(0)), dim=-1)
+    anchor, same = descriptors.unbind(1)
+    distances = torch.cdist(anchor, same)
+    own = distances.diagonal()
+    hardest = (distances + 9 * torch.eye(128)).amin(1).minimum((distances.T + 9 * torch.eye(128)).amin(1))
+    assert_allclose(hardest_triplet(descriptors, points, 1.0), (1 + own - hardest).clamp_min(0), atol=1e-3)
+
+
+def test_losses_are_not_rounded_by_autocast(tmp_path):
+    samples = matches_store(tmp_path)
+    task = bound()
+    batch = next(Loader(samples, task.columns, seed=0, batch=12).epoch(0))
+    task.augment = False
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = task.loss(Turn("model"), batch)["triplet"]
+    assert found.dtype == torch.float32

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from l9.errors import RefusedObject
 from l9.geometry.camera import Pinhole, back_project, moved
-from l9.geometry.overlap import occupied_cells, view_iou, view_overlap
+from l9.geometry.overlap import occupied_cells, view_iou, view_overlap, visible_in
 from l9.geometry.view_graph import PoseCheck, View, measured_points, seen_samples, view_graph, view_of, views_of, without
 
 COUNT = 24
@@ -80,6 +80,13 @@ def test_samples_that_another_view_sees(frames):
     inside = ((pixels >= -0.5) & (pixels < [CAMERA.width - 0.5, CAMERA.height - 0.5])).all(axis=1)
     assert 0.2 < seen.mean() < 1
     assert_array_equal(seen, inside)  # an empty room occludes nothing
+    away = np.random.default_rng(0).uniform(-1, 4, (3000, 3))  # in the room and around it, before and behind
+    away[:1000] = one.points[:1000] + np.random.default_rng(1).normal(0, 0.03, (1000, 3))
+    away[5] = np.nan
+    for depth in (frames[6].depth, np.where(np.arange(320) % 3, frames[6].depth, np.nan).astype(np.float32)):
+        wanted, places = visible_in(away, depth, CAMERA, other.pose, 0.03)
+        assert_array_equal(seen_samples(away, other, depth), wanted)
+        assert_allclose(other.pixels(away), places, rtol=1e-9)
 
 
 def checked(frames):

@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float, Float32, Int
 from numpy import ndarray
 
 from l9.errors import RefusedObject
-from l9.geometry.camera import Pinhole, check_size, inverse_pose, moved, project
-from l9.geometry.overlap import occupied_cells, visible_in
+from l9.geometry.camera import Pinhole, check_size
+from l9.geometry.overlap import occupied_cells
 from l9.geometry.scan import Frame
 
 SAMPLES = 1024  # points of a frame by which its pose is checked
@@ -48,7 +48,9 @@ class View:
 
     def pixels(self, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 2"]:
         """Columns and rows of its colour picture on which points of the world fall; NaN behind it."""
-        return project(moved(points, inverse_pose(self.colour_pose)), self.colour_camera)[:, :2]
+        from l9.geometry._lift_kernels import project_points
+
+        return project_points(np.ascontiguousarray(points), np.ascontiguousarray(self.colour_pose), _lens(self.colour_camera))[:, :2]
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,7 @@ def measured_points(frame: Frame) -> Float[ndarray, "n 3"]:
     check_size(frame.depth, camera)
     if not (np.isfinite(frame.pose).all() and np.isfinite(frame.colour_pose).all()):
         raise RefusedObject("not-finite", f"the pose of frame {frame.number}; expected 16 numbers, camera-to-world")
-    lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-    return lift_picture(np.ascontiguousarray(frame.depth), lens, np.ascontiguousarray(frame.pose))
+    return lift_picture(np.ascontiguousarray(frame.depth), _lens(camera), np.ascontiguousarray(frame.pose))
 
 
 def drawn_points(points: Float[ndarray, "n 3"], random: np.random.Generator, count: int) -> Float[ndarray, "s 3"]:
@@ -144,8 +145,12 @@ def view_graph(views: list[View], least: float) -> ViewGraph:
 
 
 def seen_samples(points: Float[ndarray, "s 3"], other: View, depth: Float32[ndarray, "h w"]) -> Bool[ndarray, "s"]:
-    """Which points of the world a view sees, whose depth picture this is."""
-    return visible_in(points, depth, other.depth_camera, other.pose, TOLERANCE)[0]
+    """Which points of the world a view sees, whose depth picture this is: as `visible_in` says, faster for few points."""
+    from l9.geometry._lift_kernels import see_points
+
+    check_size(depth, other.depth_camera)
+    given = np.ascontiguousarray(points), np.ascontiguousarray(other.pose), _lens(other.depth_camera)
+    return see_points(*given, np.ascontiguousarray(depth), TOLERANCE)
 
 
 class PoseCheck:
@@ -220,7 +225,9 @@ def _asked(graph: ViewGraph) -> list[list[int]]:
 
 def _in_front(points: Float[ndarray, "s 3"], other: View, depth: Float32[ndarray, "h w"]) -> tuple[int, int]:
     """How many points fall on pixels that have depth, and how many of them lie well before what was measured there."""
-    seen = project(moved(points, inverse_pose(other.pose)), other.depth_camera)
+    from l9.geometry._lift_kernels import project_points
+
+    seen = project_points(np.ascontiguousarray(points), np.ascontiguousarray(other.pose), _lens(other.depth_camera))
     places = np.nan_to_num(np.floor(seen[:, :2] + 0.5), nan=-1.0, posinf=-1.0, neginf=-1.0)
     inside = (places >= 0).all(axis=1) & (places[:, 0] < other.depth_camera.width) & (places[:, 1] < other.depth_camera.height)
     columns, rows = places[inside].astype(np.int64).T
@@ -229,3 +236,8 @@ def _in_front(points: Float[ndarray, "s 3"], other: View, depth: Float32[ndarray
         there = np.isfinite(measured) & (measured > 0)
         before = z < measured - TOLERANCE - SLACK * measured
     return int(there.sum()), int((there & before).sum())
+
+
+def _lens(camera: Pinhole) -> Float[ndarray, "4"]:
+    """Focal lengths and middle, as the kernels take them."""
+    return np.array([camera.fx, camera.fy, camera.cx, camera.cy], np.float64)

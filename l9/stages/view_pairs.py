@@ -83,8 +83,7 @@ def _flow_height(flow: int) -> int:
 
 def _flows(graph: "ViewGraph", frames: Iterator[Frame], flow: int) -> Iterator[Row]:
     """Flow of each pair, in the pairs' order; the lattice of every view before is kept, 12 bytes a node, but no picture."""
-    from l9.geometry.overlap import visible_in
-    from l9.geometry.view_graph import TOLERANCE
+    from l9.geometry.view_graph import seen_samples
 
     places = {view.number: place for place, view in enumerate(graph.views)}
     lattices: dict[int, Float32[ndarray, "nodes 3"]] = {}
@@ -96,7 +95,7 @@ def _flows(graph: "ViewGraph", frames: Iterator[Frame], flow: int) -> Iterator[R
         for number in graph.partners(second):
             first = int(graph.pairs[number, 0])
             points = lattices[first].astype(np.float64)
-            seen = visible_in(points, frame.depth, frame.depth_camera, frame.pose, TOLERANCE)[0]
+            seen = seen_samples(points, graph.views[second], frame.depth)
             camera = graph.views[first].colour_camera
             moves = graph.views[second].pixels(points) - _lattice_pixels(camera.width, camera.height, flow)
             with np.errstate(invalid="ignore"):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 from numpy import ndarray
 from torch import Tensor, nn
 
@@ -87,9 +87,10 @@ class LearntDescriptor(Task):
         if self.negatives == "mined":
             return {"hinge_embedding": hinge_embedding(descriptors, self.margin).sum()}
         points = item_of(batch, "match_points")[:, :roles]
-        if self.negatives == "all":
-            return {"n_pairs": n_pairs(descriptors, points, self.temperature).sum()}
-        return {"triplet": hardest_triplet(descriptors, points, self.margin).sum()}
+        with torch.autocast(descriptors.device.type, enabled=False):  # bfloat16 would round near distances to the same few numbers
+            if self.negatives == "all":
+                return {"n_pairs": n_pairs(descriptors, points, self.temperature).sum()}
+            return {"triplet": hardest_triplet(descriptors, points, self.margin).sum()}
 
     @torch.no_grad()
     def described_all(self, samples: Samples, columns: Sequence[str], batch: int = BATCH) -> Float32[ndarray, "M 3 V F"]:
@@ -126,9 +127,9 @@ def hardest_triplet(descriptors: Float[Tensor, "B R F"], points: Float[Tensor, "
     points  metres: what lies within 2 cm of the anchor does not count as another place, whichever scene it is of
     """
     anchor, same, numbers = descriptors[:, 0], descriptors[:, 1], torch.arange(len(descriptors), device=descriptors.device)
-    near = torch.cdist(points[:, 0], points[:, 1:].flatten(0, 1)) <= APART
+    near = _within(points[:, 0], points[:, 1:].flatten(0, 1))
     near[numbers, (descriptors.shape[1] - 1) * numbers] = True
-    close = torch.cdist(points[:, 1], points[:, 0]) <= APART
+    close = _within(points[:, 1], points[:, 0])
     close[numbers, numbers] = True
     from_anchor = _all_distances(anchor, descriptors[:, 1:].flatten(0, 1)).masked_fill(near, NEVER).amin(dim=1)
     from_same = _all_distances(same, anchor).masked_fill(close, NEVER).amin(dim=1)
@@ -142,11 +143,16 @@ def n_pairs(descriptors: Float[Tensor, "B R F"], points: Float[Tensor, "B R 3"],
     points       metres: what lies within 2 cm of the anchor, or of the same place, does not count as another place
     """
     (anchor, same), numbers = descriptors[:, :2].unbind(1), torch.arange(len(descriptors), device=descriptors.device)
-    near = torch.cdist(points[:, 0], points[:, 1]) <= APART
+    near = _within(points[:, 0], points[:, 1])
     near[numbers, numbers] = False
     scores = (anchor @ same.T / temperature).masked_fill(near, -NEVER)
     ways = [nn.functional.cross_entropy(one, numbers, reduction="none") for one in (scores, scores.T)]
     return 0.5 * (ways[0] + ways[1])
+
+
+def _within(one: Float[Tensor, "B 3"], other: Float[Tensor, "C 3"]) -> Bool[Tensor, "B C"]:
+    """Whether points lie within 2 cm of each other; by differences, since squares of far coordinates leave no centimetres."""
+    return torch.cdist(one, other, compute_mode="donot_use_mm_for_euclid_dist") <= APART
 
 
 def _distance(one: Float[Tensor, "B F"], other: Float[Tensor, "B F"]) -> Float[Tensor, "B"]:

@@ -29,8 +29,8 @@ PAGE = 8  # matches on the page of a batch
 class Match(LearntDescriptor):
     """One player, one turn. The network takes patches (B, 3, 64, 64), 0 to 1, and gives descriptors of L2 norm 1.
 
-    negatives     "mined": each match's own other place, as the paper has it; "hardest": the nearest of all in the rank's batch that is
-                  another place
+    negatives     "mined": each match's own other place, as the paper has it; "hardest": the nearest of all that is another place in
+                  the rank's part of the batch, or of its micro-batch where the schedule accumulates: with other workers, other results
     margin        beyond which other places do not count
     optimizer     "sgd" has momentum 0.99; `lr` is its rate, `weight_decay` its decay
     shift         pixels, and
