@@ -8,6 +8,8 @@ import pytest
 from dotted_room import CAMERA, frame, walk
 from match_trees import lists, put_lists, put_pictures
 
+from l9.errors import UsageError
+from l9.evaluate.predict import predict_file
 from l9.evaluate.runs import find_run
 from l9.pipeline import prepare, run_pipeline
 from l9.prep.sets import Options
@@ -60,6 +62,10 @@ def test_matching_of_rooms_trains_tests_and_draws(tree, tmp_path):
     for name in trainings:
         assert (tmp_path / "runs" / name / "pictures" / "matches.png").is_file()
     assert (tmp_path / "runs" / trainings[0] / "pictures" / "first_batch.png").is_file()
+    mesh = tmp_path / "mesh.off"
+    mesh.write_text("OFF\n0 0 0\n")
+    with pytest.raises(UsageError, match="task Match says nothing of a single file; l9 eval rooms-match-scratch"):
+        predict_file(tmp_path, "latest", mesh)
     again = run_pipeline(recipe, Options(home=tmp_path, root=tree, workers=0), quiet)
     assert again["metrics"] == report["metrics"]
 

@@ -16,6 +16,7 @@ from l9.readers.contract import Found
 from l9.sandbox.contract import Limits
 from l9.sandbox.parent import Sandbox
 from l9.stages.contract import columns_of
+from l9.tasks.contract import Task
 
 READER = "l9.readers.folder:read"  # a file of one's own is read by its ending, whatever the network was trained on
 ANSWERS = 5
@@ -29,6 +30,9 @@ def predict_file(home: Path, words: str, file: Path) -> dict[str, Any]:
     check_file(file)
     folder = network_of(find_run(home, words))
     facts = training_facts(folder)
+    task: Any = Use(facts["training"]["task"]["target"]).resolve()
+    if task.predict is Task.predict:
+        raise UsageError(f"{folder.name}: task {task.__name__} says nothing of a single file; l9 eval {folder.name} tests it again")
     chosen = facts["sets"][(facts["training"]["test"] or list(facts["sets"]))[0]]
     batch = _batch_of(file.resolve(), chosen["prep"], facts["up"])
     assembly = restored(folder, home)
