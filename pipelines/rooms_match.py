@@ -28,6 +28,8 @@ pipeline = Pipeline(
         Training(
             Use(Match), Use(PatchNet), Schedule(epochs=8, batch=128, lr=1e-3, curve="cosine", warmup=0.05), name="scratch", test=TESTS
         ),
+        # before the training called lite0: after it, that name would be its weights
+        Training(Use(Match, frozen=True), Use(LiteDescriptor, features=0), name="lite0_frozen", test=TESTS, init="lite0"),
         Training(
             Use(Match),
             Use(LiteDescriptor, kept=5),
@@ -36,7 +38,6 @@ pipeline = Pipeline(
             test=TESTS,
             init="lite0",
         ),
-        Training(Use(Match, frozen=True), Use(LiteDescriptor, features=0), name="lite0_frozen", test=TESTS, init="lite0"),
         *(
             Training(Use(Handcrafted, kind=kind, upright=upright), None, name=kind + "_upright" * upright, test=TESTS)
             for upright in (False, True)

@@ -20,12 +20,18 @@ from l9.store.home import Home
 def bring_weights(trainings: Sequence[Training], given: str | None, place: Home, say: Say) -> None:
     """Fetch the weights that trainings name by their card, where they are not there yet.
 
-    given  what the command line says instead of every recipe's `init`
+    given   what the command line says instead of every recipe's `init`
+    raises  UsageError where a name is both an earlier training's and a card's: either would be meant, and the figures would not say which
     """
     for number, training in enumerate(trainings):
         name = _init_of(training, given)
         earlier = {one.name for one in trainings[:number]}
-        if name in earlier or name not in weights_names():
+        if name in earlier and name in weights_names():
+            raise UsageError(
+                f"trainings.{training.name}: init '{name}' is an earlier training and a card of weights; "
+                "put this training before that one, or call that one otherwise"
+            )
+        if name not in weights_names():
             continue
         card = load_weights_card(name)
         if not weights_path(place.path, card.name).is_file():
