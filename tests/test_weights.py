@@ -259,7 +259,7 @@ def test_what_init_may_name_in_its_order(home, wheel, checkpoint, tmp_path):
     place, said = Home(home), []
     with pytest.raises(UsageError, match=r"init .*tiny\.safetensors: not fetched yet; l9 fetch tiny"):
         initial_weights(training("tiny"), {}, place)
-    with pytest.raises(UsageError, match="trainings.second: init 'tiny' is an earlier training and a card of weights; put this"):
+    with pytest.raises(UsageError, match=r"trainings\.second: init 'tiny' is an earlier training and a card of weights; put this"):
         bring_weights([training("", "tiny"), training("tiny", "second")], None, place, said.append)
     bring_weights([training("elsewhere")], "tiny", place, said.append)
     assert said[0] == f"init tiny: not in {home} yet" and weights_path(home, "tiny").is_file()
