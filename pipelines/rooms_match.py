@@ -1,7 +1,7 @@
 """Key point matching learnt from scanned rooms alone (Chang et al., Matterport3D, 3DV 2017, table 2), beside hand-crafted descriptors.
 
 run     l9 run rooms_match          (l9 fetch rooms composes the 50 rooms first, once)
-takes   13 minutes on 2 CPU cores, 4.5 of them for pairs; a further seed 10
+takes   13 minutes on 2 CPU cores, 3 of them for pairs; a further seed 10
 expect  `fpr95` on rooms, motorcycle, aloe, stairs, key points moved a little: lite0 .038 .006 .333 .094, scratch .064 .006 .232 .040,
         rootsift_upright .288 .274 .636 .258, rootsift .875 .428 .887 .701 (2 seeds, l9 0.1.0; all of it in docs/matches.md)
 """

@@ -200,3 +200,16 @@ def test_memory_does_not_grow_with_the_number_of_frames(poses):
 def test_arguments_that_cannot_be_are_refused(frames, arguments, word):
     with pytest.raises(UsageError, match=f"stage key_point_matches: .*{word}"):
         rows_of(scan_of(frames), **arguments)
+
+
+def test_what_is_left_out_is_noted(poses):
+    """A frame in which nothing was measured; and matches of a scene that is one place as far as 10 m, so that none is another."""
+    frames = [frame(number, pose) for number, pose in enumerate(poses)]
+    scan = scan_of([*frames, replace(frame(9, poses[0]), depth=np.zeros((CAMERA.height, CAMERA.width), np.float32))])
+    rows = rows_of(scan, response=0.005)
+    assert len(rows) == 6 and scan.notes == ["frame 9: no depth; left out"]
+    count = sum(len(row["match_frames"]) for row in rows)
+    alone = scan_of(frames)
+    assert count > 0 and sum(len(row["match_frames"]) for row in rows_of(alone, response=0.005, within=10)) == 0
+    (note,) = alone.notes
+    assert "matches have no other place to be told from; left out" in note

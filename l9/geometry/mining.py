@@ -51,7 +51,8 @@ def mined_matches(
     within   metres apart, at most, and more for what is another place
     turned   radians between their normals, at most
     pixels   above 0: the same place is instead what lies so near to where the other frame would show the anchor (`matching_pixels`)
-    returns  in the order of the graph's pairs, then of the anchors; matches of pairs that the graph does not have are left out
+    returns  in the order of the graph's pairs, then of the anchors, -1 where a scene has no other place; matches of pairs that the graph
+             does not have are left out
     """
     first, second = (
         _by_pixels(scene, graph, pixels)
@@ -67,7 +68,7 @@ def mined_matches(
         first, second = first[drawn], second[drawn]
     trusted = np.isin(scene.views, graph.pairs)  # of frames whose poses agree with others'
     other = other_points(first, second, scene.points.points, scene.views, random, within, trusted)
-    return np.stack([first, second, other], axis=1)[other >= 0]
+    return np.stack([first, second, other], axis=1)
 
 
 def pair_rows(graph: ViewGraph, first: Int[ndarray, "m"], second: Int[ndarray, "m"]) -> Int[ndarray, "m"]:

@@ -23,7 +23,7 @@ from l9.stages.match_cells import (
     most_matches,
     small,
 )
-from l9.stages.seen_pairs import MOST_FRAMES, WIDTH, Looked, agreed_graph, check_pairs, looked_at
+from l9.stages.seen_pairs import MOST_FRAMES, WIDTH, Looked, agreed_graph, check_pairs, looked_at, note_once
 from l9.store.columns import Column, Row
 
 if TYPE_CHECKING:
@@ -116,6 +116,9 @@ def key_point_matches(
     scene = SceneKeyPoints.of(found)
     random = np.random.default_rng(seed)
     numbers = mined_matches(scene, graph, most=matches, random=random, within=float(within), turned=float(turned), pixels=float(pixels))
+    if alone := int((numbers[:, 2] < 0).sum()):
+        note_once(scan, f"{alone:,} of {len(numbers):,} matches have no other place to be told from; left out")
+        numbers = numbers[numbers[:, 2] >= 0]
     jitters = (random.normal(size=(len(numbers), ROLES, 4)) * (shift, shift, zoom, turn)).astype(np.float32)
     cells = _key_point_cells(views, scene, numbers) | {"jitters": jitters}
     starts = np.searchsorted(pair_rows(graph, *scene.views[numbers[:, :2]].T), np.arange(len(graph.pairs) + 1))

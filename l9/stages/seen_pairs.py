@@ -72,15 +72,21 @@ def agreed_graph(looked: Looked, views: list["View"], overlap: int | float) -> "
     for frame in looked.frames(False):
         if frame.depth is not None and frame.number in places:
             check.look(places[frame.number], frame.depth)
+        else:
+            note_once(looked.scan, f"frame {frame.number}: no depth; left out")
     wrong = check.wrong()
     for place in wrong:
-        note = f"frame {views[place].number}: its pose disagrees with what other frames see; left out"
-        if note not in looked.scan.notes:  # another stage may have said so
-            looked.scan.notes.append(note)
+        note_once(looked.scan, f"frame {views[place].number}: its pose disagrees with what other frames see; left out")
     graph = without(graph, wrong)
     if not len(graph.pairs):
         raise RefusedObject("no-overlap", f"no two of {len(views):,} frames whose poses agree share what they see")
     return graph
+
+
+def note_once(scan: Scan, note: str) -> None:
+    """Note what had to be left out; another stage may have said so."""
+    if note not in scan.notes:
+        scan.notes.append(note)
 
 
 def _narrowed(frame: Frame, width: int) -> Frame:
