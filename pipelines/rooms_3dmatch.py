@@ -16,8 +16,8 @@ pipeline = Pipeline(
     name="rooms-3dmatch",
     sets={"rooms": Set("rooms", Prep(Use(volume_matches)))},
     trainings=(
-        Training(Use(MatchVolumes), Use(Match3D), Schedule(steps=300, batch=32, lr=1e-3, curve="cosine"), name="match3d"),
-        Training(Use(Handcrafted, kind="fpfh"), None, name="fpfh"),
+        Training(Use(MatchVolumes), Use(Match3D), Schedule(steps=1200, batch=32, lr=1e-3, curve="cosine"), name="match3d"),
+        *(Training(Use(Handcrafted, kind=kind), None, name=kind) for kind in ("fpfh", "rootfpfh")),
     ),
     train=Train(precision="bfloat16"),  # here a third faster than float32, without tiles in the processor too
 )

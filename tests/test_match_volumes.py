@@ -150,6 +150,9 @@ def test_fpfh_is_compared_as_it_is_stored(tmp_path):
     report = task.evaluate(samples)
     assert report.metrics["fpr95"] == 0 and {row["distance"] for row in report.outcomes} == {0.0}
     assert list(task.pictures(samples, report)) == []
+    roots = Handcrafted(kind="rootfpfh")
+    assert roots.evaluate(samples).metrics["fpr95"] == 0
+    assert_allclose(roots._all(samples) ** 2 * task._all(samples).sum(axis=-1, keepdims=True), task._all(samples), rtol=1e-4, atol=1e-5)
     batch = next(Loader(samples, ("fpfh",), seed=0, training=False).sequential())
     assert_array_equal(task._all(samples)[: len(batch), :, 0], item_of(batch, "fpfh").numpy())
 

@@ -25,17 +25,18 @@ class Handcrafted(Task):
     """Compare stored descriptors.
 
     upright  in frames that are not turned as the detector says, but stand upright like a network's patches: better where cameras do
-    kind  "sift" and "orb" as OpenCV computes them, or "rootsift": the root of each number's share of a SIFT descriptor. ORB's bits
-          differ by their root's L2 distance, which orders them as Hamming's does. "fpfh" is that of the stage volume_matches, by Open3D
+    kind  "sift" and "orb" as OpenCV computes them, "fpfh" as Open3D does in the stage volume_matches. "rootsift" and "rootfpfh" are the
+          roots of each number's share of a descriptor. ORB's bits differ by their root's L2 distance, which orders them as Hamming's does
     """
 
     samples = "match_frames"
 
-    def __init__(self, kind: Literal["sift", "rootsift", "orb", "fpfh"] = "rootsift", upright: bool = False) -> None:
+    def __init__(self, kind: Literal["sift", "rootsift", "orb", "fpfh", "rootfpfh"] = "rootsift", upright: bool = False) -> None:
         self.kind, self.frames = kind, slice(2, 4) if upright else slice(0, 2)
-        self.columns = ("sift" if kind == "rootsift" else kind,)
-        self._stage = "volume_matches" if kind == "fpfh" else "key_point_matches"
-        self._variants = VARIANTS[1:] if kind == "fpfh" else VARIANTS
+        self.columns = (kind.removeprefix("root"),)
+        self._of_surface = self.columns == ("fpfh",)
+        self._stage = "volume_matches" if self._of_surface else "key_point_matches"
+        self._variants = VARIANTS[1:] if self._of_surface else VARIANTS
 
     def fit(self, samples: Samples) -> None:
         """Nothing is learnt. TrainingError where the set holds no matches."""
@@ -47,7 +48,7 @@ class Handcrafted(Task):
 
     def pictures(self, samples: Samples, report: Report) -> Iterable[Picture]:
         """`matches`: nearest neighbours between frames, right and wrong; none of FPFH, whose fragments have no picture."""
-        return [] if self.kind == "fpfh" else match_pictures(samples, self._all)
+        return [] if self._of_surface else match_pictures(samples, self._all)
 
     def _checked(self, samples: Samples) -> Samples:
         return checked_matches(samples, (*self.columns, *FACTS), self._stage)
@@ -55,16 +56,14 @@ class Handcrafted(Task):
     def _all(self, samples: Samples) -> Float32[ndarray, "M 3 V F"]:
         batches = Loader(samples, self.columns, seed=0, training=False).sequential()
         stored = (item_of(batch, self.columns[0]).numpy() for batch in batches)
-        return np.concatenate([described(cells if self.kind == "fpfh" else cells[:, :, self.frames], self.kind) for cells in stored])
+        return np.concatenate([described(cells[:, :, None] if self._of_surface else cells[:, :, self.frames], self.kind) for cells in stored])
 
 
-def described(stored: UInt8[ndarray, "M 3 V bytes"] | Float32[ndarray, "M 3 bins"], kind: str) -> Float32[ndarray, "M 3 V F"]:
+def described(stored: UInt8[ndarray, "M 3 V bytes"] | Float32[ndarray, "M 3 V bins"], kind: str) -> Float32[ndarray, "M 3 V F"]:
     """Stored bytes, or bins, as numbers whose L2 distance is the descriptor's own."""
-    if kind == "fpfh":
-        return stored[:, :, None].astype(np.float32)
     if kind == "orb":
         return np.unpackbits(stored, axis=-1).astype(np.float32)
     values = stored.astype(np.float32)
-    if kind == "sift":
+    if not kind.startswith("root"):
         return values
     return np.sqrt(values / np.maximum(values.sum(axis=-1, keepdims=True), 1))
