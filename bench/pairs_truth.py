@@ -18,14 +18,13 @@ from rounds import say
 
 from l9.cards import load_card
 from l9.geometry.camera import lifted
-from l9.geometry.correspondence import WITHIN, matching_points
+from l9.geometry.correspondence import TURNED, WITHIN, matching_points
 from l9.geometry.key_points import KeyPoints
-from l9.geometry.mining import SceneKeyPoints, mined_matches
 from l9.geometry.view_graph import View
 from l9.readers import scannet
 from l9.sources.fetch import raw_name
 from l9.sources.rooms.traced import TracedRoom
-from l9.stages.key_point_matches import _views_with_key_points
+from l9.stages.key_point_matches import _views_with_key_points, sure_matches
 from l9.stages.seen_pairs import MOST_FRAMES, WIDTH, agreed_graph, looked_at
 
 CLEAR = 0.01  # metres before a point that may not be filled
@@ -70,8 +69,7 @@ def judged(kit: Kit, root: Path, number: int, within: float) -> tuple[ndarray, l
     looked = looked_at(scan, 1, MOST_FRAMES, WIDTH)
     traced = TracedRoom(kit.room(number, sum(1 for _ in scan.frames(False, False))))
     views, points = _views_with_key_points(looked, 512, 0.03)
-    scene = SceneKeyPoints.of(points)
-    numbers = mined_matches(scene, agreed_graph(looked, views, 0.0), most=10**9, random=np.random.default_rng(0), within=within)
+    scene, numbers = sure_matches(looked, agreed_graph(looked, views, 0.0), points, within, TURNED)
     cast_into = [true_points(traced, view, of_view) for view, of_view in zip(views, points, strict=True)]
     truth, normals = (np.concatenate([one[part] for one in cast_into]) for part in (0, 1))
     anchors, matches = numbers[:, 0], numbers[:, 1]

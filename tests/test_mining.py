@@ -1,5 +1,7 @@
 """l9.geometry.mining: matches of a dotted room, which are right by formula."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from dotted_room import CAMERA, frame, true_points, turned_world, walk
@@ -9,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from l9.errors import RefusedObject
 from l9.geometry.camera import lifted, moved
 from l9.geometry.key_points import key_points
-from l9.geometry.mining import SceneKeyPoints, mined_matches, offsets_of, pair_rows
+from l9.geometry.mining import SceneKeyPoints, offsets_of, pair_rows, same_places, with_other_places
 from l9.geometry.view_graph import view_graph, views_of
 
 ALL = 10**6
@@ -18,7 +20,8 @@ ALL = 10**6
 def mined(frames, most=ALL, seed=0, least=0.0, **arguments):
     views, scene = views_of(frames), SceneKeyPoints.of([key_points(one) for one in frames])
     graph = view_graph(views, least)
-    return views, scene, graph, mined_matches(scene, graph, most=most, random=np.random.default_rng(seed), **arguments)
+    matches = same_places(scene, graph, **arguments)
+    return views, scene, graph, with_other_places(scene, graph, matches, most, np.random.default_rng(seed))
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,20 @@ def test_more_than_asked_for_are_thinned_at_random(frames, found):
     assert len(np.unique(views[thin[:, 1]])) == 5, "from all over the scan"
 
 
+def test_candidates_are_drawn_evenly_and_never_all_in_memory(found):
+    _, scene, graph, matches = found
+    everything = {tuple(pair) for pair in matches[:, :2].tolist()}
+    assert len(everything) > 8 * 30, "so that some are thinned on the way"
+    drawn = np.zeros(scene.views.max() + 1)
+    for seed in range(40):
+        thin = same_places(scene, graph, most=30, random=np.random.default_rng(seed))
+        assert len(thin) == 30 and {tuple(pair) for pair in thin.tolist()} < everything
+        drawn += np.bincount(scene.views[thin[:, 1]], minlength=len(drawn))
+    wanted = np.bincount(scene.views[matches[:, 1]], minlength=len(drawn)) / len(matches)
+    assert_allclose(drawn / drawn.sum(), wanted, atol=4 * (0.25 / 1200) ** 0.5)
+    assert_array_equal(same_places(scene, graph, most=len(matches)), matches[:, :2])
+
+
 def test_matches_of_pairs_that_are_none_are_left_out(frames, found):
     _, scene, graph, matches = mined(frames, least=0.6)
     assert 0 < len(graph.pairs) < len(found[2].pairs)
@@ -87,7 +104,19 @@ def test_matches_of_pairs_that_are_none_are_left_out(frames, found):
     assert len(matches) < len(found[3])
     none = graph.subset(np.zeros(len(graph.pairs), bool))
     assert (pair_rows(none, scene.views[:5], scene.views[:5]) == -1).all()
-    assert mined_matches(scene, none, most=ALL, random=np.random.default_rng(0)).shape == (0, 3)
+    nothing = same_places(scene, none)
+    assert nothing.shape == (0, 2)
+    assert with_other_places(scene, none, nothing, ALL, np.random.default_rng(0)).shape == (0, 3)
+
+
+def test_places_in_doubt_match_only_what_is_surely_near(found):
+    _, scene, graph, matches = found
+    doubts = np.random.default_rng(3).uniform(0, 0.01, len(scene.views))
+    apart = np.linalg.norm(scene.points.points[matches[:, 0]] - scene.points.points[matches[:, 1]], axis=1)
+    sure = apart + doubts[matches[:, :2]].sum(axis=1) <= 0.02
+    assert 0 < sure.sum() < len(matches)
+    assert_array_equal(same_places(replace(scene, doubts=doubts), graph), matches[sure, :2])
+    assert len(same_places(replace(scene, doubts=np.full(len(doubts), np.inf)), graph)) == 0
 
 
 def test_offsets_are_how_far_key_points_miss(found):

@@ -32,8 +32,16 @@ def matching_points(
     turned   radians between the normals, at most
     returns  at most one match for a key point and a later frame; of two equally near the one with the lower number
     """
-    parts = [_nearest(found, normals, frames, turned) for found in _neighbours(points, frames, within)]
+    parts = list(matching_parts(points, normals, frames, within, turned))
     return np.concatenate([first for first, _ in parts]), np.concatenate([second for _, second in parts])
+
+
+def matching_parts(
+    points: Float[ndarray, "n 3"], normals: Float[ndarray, "n 3"], frames: Int[ndarray, "n"], within: float, turned: float
+) -> Iterator[tuple[Int[ndarray, "_"], Int[ndarray, "_"]]]:
+    """As `matching_points`, some at a time: of a camera that stands still there may be more than memory holds. At least one part."""
+    for found in _neighbours(points, frames, within):
+        yield _nearest(found, normals, frames, turned)
 
 
 def _nearest(

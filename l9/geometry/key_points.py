@@ -108,7 +108,7 @@ def depth_at(pixels: Float[ndarray, "n 2"], frame: Frame) -> tuple[Float[ndarray
     assert frame.depth is not None
     camera, away = frame.depth_camera, inverse_pose(frame.pose) @ frame.colour_pose
     places, there = _depth_pixels(pixels, frame, away)
-    planes, lowest, highest = _planes(_windows(frame.depth, np.where(there[:, None], places, 0)), camera, places)
+    planes, lowest, highest = planes_through(windows_of(frame.depth, np.where(there[:, None], places, 0)), camera, places)
     towards = lifted(pixels, np.ones(len(pixels)), frame.colour_camera) @ away[:3, :3].T
     with np.errstate(divide="ignore", invalid="ignore"):
         depths = (1 - planes @ away[:3, 3]) / (planes * towards).sum(axis=1)
@@ -127,12 +127,12 @@ def _depth_pixels(
     """
     assert frame.depth is not None
     seen = np.isfinite(frame.depth) & (frame.depth > 0)
-    safe = _eroded(seen)
+    safe = eroded(seen)
     camera, back = frame.colour_camera, inverse_pose(away)
     depths = np.full(len(pixels), float(np.median(frame.depth[seen])) if seen.any() else 1.0)
     together = np.allclose(away, np.eye(4), atol=1e-9)
     for _ in range(1 if together else REFINED):
-        places, inside = _nearest_pixels(moved(lifted(pixels, depths, camera), away), frame.depth_camera)
+        places, inside = nearest_pixels(moved(lifted(pixels, depths, camera), away), frame.depth_camera)
         columns, rows = places.T
         there = inside & safe[rows, columns]
         points = moved(lifted(places, np.where(there, frame.depth[rows, columns], 1.0), frame.depth_camera), back)
@@ -145,22 +145,32 @@ def _depth_pixels(
     return places, there
 
 
-def _windows(depth: Float[ndarray, "h w"], places: Int[ndarray, "n 2"]) -> Float[ndarray, "n k"]:
-    """Depths (metres, float64) of the 81 pixels around each of these, row by row; 1 beyond the picture and where there is none."""
-    padded = np.pad(np.where(np.isfinite(depth) & (depth > 0), depth, 1), ERODED, constant_values=1)
-    views = np.lib.stride_tricks.sliding_window_view(padded, (2 * ERODED + 1, 2 * ERODED + 1))
-    return views[places[:, 1], places[:, 0]].reshape(len(places), (2 * ERODED + 1) ** 2).astype(np.float64)
+def windows_of(
+    depth: Float[ndarray, "h w"], places: Int[ndarray, "n 2"], around: int = ERODED, nothing: float = 1.0
+) -> Float[ndarray, "n k"]:
+    """Depths (metres, float64) of the pixels around each of these, row by row; `nothing` beyond the picture and where there is none.
+
+    around  pixels to each side: 4 make 81
+    """
+    side = 2 * around + 1
+    padded = np.pad(np.where(np.isfinite(depth) & (depth > 0), depth, nothing), around, constant_values=nothing)
+    views = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+    return views[places[:, 1], places[:, 0]].reshape(len(places), side**2).astype(np.float64)
 
 
-def _planes(
-    windows: Float[ndarray, "n k"], camera: Pinhole, places: Int[ndarray, "n 2"]
+def planes_through(
+    windows: Float[ndarray, "n k"], camera: Pinhole, places: Int[ndarray, "n 2"], smoothed: float = SMOOTHED_PIXELS
 ) -> tuple[Float[ndarray, "n 3"], Float[ndarray, "n"], Float[ndarray, "n"]]:
-    """The plane m . x = 1 (the depth camera's axes) through each window, and the least and the most depth in it, a thousandth more."""
+    """The plane m . x = 1 (the depth camera's axes) through each window, and the least and the most depth in it, a thousandth more.
+
+    windows   of 81 depths, as `windows_of` gives them
+    smoothed  pixels: deviation of the weights across the picture
+    """
     across = np.arange(-ERODED, ERODED + 1.0)
     right, down = np.tile(across, len(across)), np.repeat(across, len(across))
     terms = np.stack([right, down, np.ones_like(right)], axis=1)
     middle = np.median(windows[:, (np.abs(right) <= 1) & (np.abs(down) <= 1)], axis=1, keepdims=True)
-    weights = np.exp(-((windows - middle) ** 2) / (2 * SMOOTHED_METRES**2) - (right**2 + down**2) / (2 * SMOOTHED_PIXELS**2))
+    weights = np.exp(-((windows - middle) ** 2) / (2 * SMOOTHED_METRES**2) - (right**2 + down**2) / (2 * smoothed**2))
     products = (terms[:, :, None] * terms[:, None, :]).reshape(len(terms), 9)
     squares = (weights @ products).reshape(-1, 3, 3) + np.diag([RIDGE, RIDGE, 0.0])
     x, y, one = np.linalg.solve(squares, ((weights / windows) @ terms)[:, :, None])[:, :, 0].T
@@ -187,7 +197,7 @@ def _one_a_pixel(found: Float[ndarray, "n 6"]) -> Float[ndarray, "m 6"]:
     return found[np.sort(first)]
 
 
-def _eroded(seen: ndarray) -> ndarray:
+def eroded(seen: ndarray) -> ndarray:
     """Whether all pixels within 4, along rows and columns, are seen; beyond the picture nothing is."""
     import cv2
 
@@ -196,7 +206,7 @@ def _eroded(seen: ndarray) -> ndarray:
     return np.asarray(kept > 0)
 
 
-def _nearest_pixels(points: Float[ndarray, "n 3"], camera: Pinhole) -> tuple[Int[ndarray, "n 2"], ndarray]:
+def nearest_pixels(points: Float[ndarray, "n 3"], camera: Pinhole) -> tuple[Int[ndarray, "n 2"], ndarray]:
     """Column and row (int64, 0 where beside the picture) on which points fall, and whether they fall on the picture."""
     places = np.nan_to_num(np.floor(project(points, camera)[:, :2] + 0.5), nan=-1.0, posinf=-1.0, neginf=-1.0)
     inside = (places >= 0).all(axis=1) & (places[:, 0] < camera.width) & (places[:, 1] < camera.height)

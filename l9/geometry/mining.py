@@ -3,6 +3,7 @@
 source  Chang et al., Matterport3D, 3DV 2017, section 4.1: positives, one negative for each, and at most so many of a scene
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,11 @@ from numpy import ndarray
 
 from l9.errors import RefusedObject
 from l9.geometry.camera import inverse_pose, moved, project
-from l9.geometry.correspondence import TURNED, WITHIN, matching_pixels, matching_points, other_points
+from l9.geometry.correspondence import TURNED, WITHIN, matching_parts, matching_pixels, other_points
 from l9.geometry.key_points import KeyPoints
 from l9.geometry.view_graph import View, ViewGraph
+
+ALL = 10**9  # more matches than there can be
 
 
 @dataclass(frozen=True)
@@ -22,53 +25,58 @@ class SceneKeyPoints:
 
     points  n key points
     views   int64 (n): place of each one's view
+    doubts  float64 (n): metres by which each may lie elsewhere
     """
 
     points: KeyPoints
     views: ndarray
+    doubts: ndarray
 
     @staticmethod
     def of(found: list[KeyPoints]) -> "SceneKeyPoints":
         """Of the key points of each view. raises  RefusedObject `no-key-points` where there are none at all."""
         if not any(len(one) for one in found):
             raise RefusedObject("no-key-points", f"none in {len(found):,} frames that has depth around it; expected textured surfaces")
-        return SceneKeyPoints(KeyPoints.concat(found), np.repeat(np.arange(len(found)), [len(one) for one in found]))
+        places = np.repeat(np.arange(len(found)), [len(one) for one in found])
+        return SceneKeyPoints(KeyPoints.concat(found), places, np.zeros(len(places)))
 
 
-def mined_matches(
+def same_places(
     scene: SceneKeyPoints,
     graph: ViewGraph,
-    *,
-    most: int,
-    random: np.random.Generator,
     within: float = WITHIN,
     turned: float = TURNED,
     pixels: float = 0.0,
-) -> Int[ndarray, "m 3"]:
-    """Key points by number: anchor, the same place in a later frame, and another place in another frame.
+    most: int = ALL,
+    random: np.random.Generator | None = None,
+) -> Int[ndarray, "m 2"]:
+    """Key points by number: anchor, and the same place in a later frame.
 
-    most     matches: more are thinned at random
-    within   metres apart, at most, and more for what is another place
+    within   metres apart, at most, doubts included
     turned   radians between their normals, at most
     pixels   above 0: the same place is instead what lies so near to where the other frame would show the anchor (`matching_pixels`)
-    returns  in the order of the graph's pairs, then of the anchors, -1 where a scene has no other place; matches of pairs that the graph
-             does not have are left out
+    most     matches: among more each is as likely to stay, by `random` (None: of seed 0)
+    returns  in the order of the graph's pairs, then of the anchors; matches of pairs that the graph does not have are left out
     """
-    first, second = (
-        _by_pixels(scene, graph, pixels)
-        if pixels
-        else matching_points(scene.points.points, scene.points.normals, scene.views, within, turned)
-    )
-    row = pair_rows(graph, scene.views[first], scene.views[second])
-    first, second, row = first[row >= 0], second[row >= 0], row[row >= 0]
-    order = np.lexsort((first, row))
-    first, second = first[order], second[order]
-    if len(first) > most:
-        drawn = np.sort(random.choice(len(first), size=most, replace=False))
-        first, second = first[drawn], second[drawn]
+    parts = _by_pixels(scene, graph, pixels) if pixels else _by_places(scene, within, turned)
+    found = ((part, pair_rows(graph, *scene.views[part].T)) for part in parts)
+    matches, rows = _thinned(found, most, random or np.random.default_rng(0))
+    return matches[np.lexsort((matches[:, 0], rows))]
+
+
+def with_other_places(
+    scene: SceneKeyPoints, graph: ViewGraph, matches: Int[ndarray, "m 2"], most: int, random: np.random.Generator, within: float = WITHIN
+) -> Int[ndarray, "k 3"]:
+    """At most `most` of the matches, thinned at random, in their order, each with another place in another frame.
+
+    within   metres beyond which a place is another one
+    returns  -1 where a scene has no other place
+    """
+    if len(matches) > most:
+        matches = matches[np.sort(random.choice(len(matches), size=most, replace=False))]
     trusted = np.isin(scene.views, graph.pairs)  # of frames whose poses agree with others'
-    other = other_points(first, second, scene.points.points, scene.views, random, within, trusted)
-    return np.stack([first, second, other], axis=1)
+    other = other_points(matches[:, 0], matches[:, 1], scene.points.points, scene.views, random, within, trusted)
+    return np.concatenate([matches, other[:, None]], axis=1)
 
 
 def pair_rows(graph: ViewGraph, first: Int[ndarray, "m"], second: Int[ndarray, "m"]) -> Int[ndarray, "m"]:
@@ -94,9 +102,18 @@ def offsets_of(views: list[View], scene: SceneKeyPoints, matches: Int[ndarray, "
     return found
 
 
-def _by_pixels(scene: SceneKeyPoints, graph: ViewGraph, within: float) -> tuple[Int[ndarray, "m"], Int[ndarray, "m"]]:
+def _by_places(scene: SceneKeyPoints, within: float, turned: float) -> Iterator[Int[ndarray, "_ 2"]]:
+    """Matches that are surely near, some at a time."""
+    points = scene.points.points
+    for first, second in matching_parts(points, scene.points.normals, scene.views, within, turned):
+        apart = np.linalg.norm(points[first] - points[second], axis=1)
+        sure = apart + scene.doubts[first] + scene.doubts[second] <= within
+        yield np.stack([first[sure], second[sure]], axis=1)
+
+
+def _by_pixels(scene: SceneKeyPoints, graph: ViewGraph, within: float) -> Iterator[Int[ndarray, "_ 2"]]:
     """Matches of the graph's pairs by where the second frame shows the first one's key points."""
-    firsts, seconds = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    yield np.zeros((0, 2), np.int64)
     starts = np.searchsorted(scene.views, np.arange(len(graph.views) + 1))
     for one, other in graph.pairs.tolist():
         mine, theirs = slice(starts[one], starts[one + 1]), slice(starts[other], starts[other + 1])
@@ -104,6 +121,25 @@ def _by_pixels(scene: SceneKeyPoints, graph: ViewGraph, within: float) -> tuple[
         seen = project(moved(scene.points.points[mine], inverse_pose(view.colour_pose)), view.colour_camera)
         found = np.concatenate([scene.points.pixels[theirs], scene.points.depths[theirs, None]], axis=1).astype(np.float64)
         first, second = matching_pixels(seen, found, within)
-        firsts.append(first + starts[one])
-        seconds.append(second + starts[other])
-    return np.concatenate(firsts), np.concatenate(seconds)
+        yield np.stack([first + starts[one], second + starts[other]], axis=1)
+
+
+def _thinned(
+    parts: Iterator[tuple[ndarray, ndarray]], most: int, random: np.random.Generator
+) -> tuple[Int[ndarray, "m 2"], Int[ndarray, "m"]]:
+    """Matches and their rows of all parts, those without a row left out; no more in memory than twice as many as may stay, and a part."""
+    kept, count = list[tuple[ndarray, ndarray, ndarray]](), 0
+    for matches, rows in parts:
+        there = rows >= 0
+        kept.append((matches[there], rows[there], random.random(int(there.sum()))))
+        count += len(kept[-1][1])
+        if count > 2 * most:
+            kept, count = [_lowest(kept, most)], most
+    return _lowest(kept, most)[:2]
+
+
+def _lowest(parts: list[tuple[ndarray, ndarray, ndarray]], most: int) -> tuple[ndarray, ndarray, ndarray]:
+    """Of matches, rows and lots those with the lowest lots."""
+    matches, rows, lots = (np.concatenate(part) for part in zip(*parts, strict=True))
+    stay = np.argpartition(lots, most - 1)[:most] if len(lots) > most else np.arange(len(lots))
+    return matches[stay], rows[stay], lots[stay]

@@ -26,10 +26,12 @@ from l9.stages.match_cells import (
 from l9.stages.seen_pairs import MOST_FRAMES, WIDTH, Looked, agreed_graph, check_pairs, looked_at, note_once
 from l9.store.columns import Column, Row
 
+CANDIDATES = 4  # times as many matches as asked for, before those are left out whose anchor is hidden: 3 % at most of a composed room's
+
 if TYPE_CHECKING:
     from l9.geometry.key_points import KeyPoints
     from l9.geometry.mining import SceneKeyPoints
-    from l9.geometry.view_graph import View
+    from l9.geometry.view_graph import View, ViewGraph
 
 
 def _columns(
@@ -65,7 +67,7 @@ def _columns(
     return match_columns(side)
 
 
-@yields(columns=_columns, version=2)
+@yields(columns=_columns, version=3)
 def key_point_matches(
     scan: Scan,
     overlap: int | float = 0.0,
@@ -106,16 +108,17 @@ def key_point_matches(
     shift       pixels, zoom  logarithm of a factor, turn  degrees: deviations of `jitters`
     raises      RefusedObject `no-key-points`, `no-colour`, or as `view_pairs`
     """
-    from l9.geometry.mining import SceneKeyPoints, mined_matches, pair_rows
+    from l9.geometry.mining import pair_rows, with_other_places
 
     settings = (overlap, every, frames, width, matches, within, turned, pixels, key_points, response, side, shift, zoom, turn, shown, seed)
     _columns(*settings)
     looked = looked_at(scan, every, frames, width)
     views, found = _views_with_key_points(looked, key_points, response)
     graph = agreed_graph(looked, views, overlap)
-    scene = SceneKeyPoints.of(found)
     random = np.random.default_rng(seed)
-    numbers = mined_matches(scene, graph, most=matches, random=random, within=float(within), turned=float(turned), pixels=float(pixels))
+    drawn = CANDIDATES * matches, random
+    scene, same = sure_matches(looked, graph, found, float(within), float(turned), float(pixels), *drawn)
+    numbers = with_other_places(scene, graph, same, matches, random, float(within))
     if alone := int((numbers[:, 2] < 0).sum()):
         note_once(scan, f"{alone:,} of {len(numbers):,} matches have no other place to be told from; left out")
         numbers = numbers[numbers[:, 2] >= 0]
@@ -148,6 +151,46 @@ def _views_with_key_points(looked: Looked, most: int, response: int | float) -> 
             views.append(view)
             found.append(key_points(frame, most=most, least_response=float(response)))
     return views, found
+
+
+def sure_matches(
+    looked: Looked,
+    graph: "ViewGraph",
+    found: list["KeyPoints"],
+    within: float,
+    turned: float,
+    pixels: float = 0.0,
+    most: int = 10**9,
+    random: np.random.Generator | None = None,
+) -> tuple["SceneKeyPoints", Int[ndarray, "m 2"]]:
+    """All key points, and those that are one place as `same_places` says; by distance, depth is read twice more, so that they surely are.
+
+    most    matches that are looked at; by chance some of them are hidden and left out
+    raises  RefusedObject `no-key-points`
+    """
+    from l9.geometry.agreed_places import AgreedPlaces, SeenAnchors
+    from l9.geometry.mining import SceneKeyPoints, same_places
+
+    scene = SceneKeyPoints.of(found)
+    if pixels:
+        return scene, same_places(scene, graph, within, turned, pixels, most, random)
+    agreed = AgreedPlaces(scene, graph)
+    for place, depth in _depths(looked, graph):
+        agreed.look(place, depth)
+    scene = agreed.scene()
+    matches = same_places(scene, graph, within, turned, 0.0, most, random)
+    anchors = SeenAnchors(scene, graph.views, matches)
+    for place, depth in _depths(looked, graph):
+        anchors.look(place, depth)
+    return scene, matches[anchors.seen]
+
+
+def _depths(looked: Looked, graph: "ViewGraph") -> Iterator[tuple[int, ndarray]]:
+    """Place and depth of every view whose pose agrees with others'."""
+    places = {graph.views[place].number: place for place in np.unique(graph.pairs).tolist()}
+    for frame in looked.frames(False):
+        if frame.depth is not None and frame.number in places:
+            yield places[frame.number], frame.depth
 
 
 def _key_point_cells(views: list["View"], scene: "SceneKeyPoints", numbers: Int[ndarray, "m 3"]) -> dict[str, ndarray]:

@@ -56,7 +56,9 @@ class Handcrafted(Task):
     def _all(self, samples: Samples) -> Float32[ndarray, "M 3 V F"]:
         batches = Loader(samples, self.columns, seed=0, training=False).sequential()
         stored = (item_of(batch, self.columns[0]).numpy() for batch in batches)
-        return np.concatenate([described(cells[:, :, None] if self._of_surface else cells[:, :, self.frames], self.kind) for cells in stored])
+        return np.concatenate(
+            [described(cells[:, :, None] if self._of_surface else cells[:, :, self.frames], self.kind) for cells in stored]
+        )
 
 
 def described(stored: UInt8[ndarray, "M 3 V bytes"] | Float32[ndarray, "M 3 V bins"], kind: str) -> Float32[ndarray, "M 3 V F"]:
