@@ -1,0 +1,36 @@
+"""l9.tasks.label_scores: intersection over union by hand."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from l9.tasks.label_scores import ious, label_counts, label_metrics, label_rows
+
+#          truth, answer: class 2 is in no truth, 9 and -1 are none of the classes
+LABELS = np.array([0, 0, 0, 1, 1, 1, 1, -1, 9])
+ANSWERS = np.array([0, 0, 1, 1, 1, 2, 9, 0, 0])
+
+
+def test_by_hand():
+    counts = label_counts(LABELS, ANSWERS, 3)
+    assert_array_equal(counts, [[2, 1, 0, 0], [0, 2, 1, 1], [0, 0, 0, 0]])
+    # class 0: 2 right, 1 missed, and the two 0s whose truth is no class are not counted; class 1: 2 right, 1 false, 2 missed
+    assert_allclose(ious(counts), [2 / 3, 2 / 5, np.nan])
+    metrics = label_metrics(counts)
+    assert metrics == pytest.approx({"miou": (2 / 3 + 2 / 5) / 2, "accuracy": 4 / 7, "class_accuracy": (2 / 3 + 2 / 4) / 2})
+    rows = label_rows(counts, ("wall", "floor", "bed"))
+    assert rows[1] == {"class": "floor", "count": 4, "iou": pytest.approx(0.4), "accuracy": 0.5}
+    assert rows[2] == {"class": "bed", "count": 0, "iou": None, "accuracy": None}
+
+
+def test_all_right_is_one_and_nothing_is_no_number():
+    labels = np.arange(20) % 4
+    assert label_metrics(label_counts(labels, labels, 4)) == {"miou": 1.0, "accuracy": 1.0, "class_accuracy": 1.0}
+    assert all(np.isnan(value) for value in label_metrics(label_counts(np.full(5, -1), np.zeros(5, np.int64), 4)).values())
+
+
+def test_parts_add_up():
+    random = np.random.default_rng(0)
+    labels, answers = random.integers(-1, 6, 1000), random.integers(-1, 6, 1000)
+    whole = label_counts(labels, answers, 5)
+    assert_array_equal(whole, sum(label_counts(labels[at : at + 100], answers[at : at + 100], 5) for at in range(0, 1000, 100)))
