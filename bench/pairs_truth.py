@@ -20,6 +20,7 @@ from l9.cards import load_card
 from l9.geometry.camera import lifted
 from l9.geometry.correspondence import TURNED, WITHIN, matching_points
 from l9.geometry.key_points import KeyPoints
+from l9.geometry.mining import ALL
 from l9.geometry.view_graph import View
 from l9.readers import scannet
 from l9.sources.fetch import raw_name
@@ -69,7 +70,7 @@ def judged(kit: Kit, root: Path, number: int, within: float) -> tuple[ndarray, l
     looked = looked_at(scan, 1, MOST_FRAMES, WIDTH)
     traced = TracedRoom(kit.room(number, sum(1 for _ in scan.frames(False, False))))
     views, points = _views_with_key_points(looked, 512, 0.03)
-    scene, numbers = sure_matches(looked, agreed_graph(looked, views, 0.0), points, within, TURNED)
+    scene, numbers = sure_matches(looked, agreed_graph(looked, views, 0.0), points, within, TURNED, 0.0, ALL, np.random.default_rng(0))
     cast_into = [true_points(traced, view, of_view) for view, of_view in zip(views, points, strict=True)]
     truth, normals = (np.concatenate([one[part] for one in cast_into]) for part in (0, 1))
     anchors, matches = numbers[:, 0], numbers[:, 1]

@@ -15,7 +15,8 @@ def test_by_hand():
     counts = label_counts(LABELS, ANSWERS, 3)
     assert_array_equal(counts, [[2, 1, 0, 0], [0, 2, 1, 1], [0, 0, 0, 0]])
     # class 0: 2 right, 1 missed, and the two 0s whose truth is no class are not counted; class 1: 2 right, 1 false, 2 missed
-    assert_allclose(ious(counts), [2 / 3, 2 / 5, np.nan])
+    assert_allclose(ious(counts), [2 / 3, 2 / 5, 0])  # class 2 was answered once; it is not in the mean
+    assert np.isnan(ious(label_counts(LABELS, ANSWERS, 4))[3])
     metrics = label_metrics(counts)
     assert metrics == pytest.approx({"miou": (2 / 3 + 2 / 5) / 2, "accuracy": 4 / 7, "class_accuracy": (2 / 3 + 2 / 4) / 2})
     rows = label_rows(counts, ("wall", "floor", "bed"))

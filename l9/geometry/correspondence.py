@@ -92,16 +92,19 @@ def other_points(
     random: np.random.Generator,
     apart: float = WITHIN,
     trusted: Bool[ndarray, "n"] | None = None,
+    doubts: Float[ndarray, "n"] | None = None,
 ) -> Int[ndarray, "m"]:
     """For each anchor a random key point of another frame that lies farther away than `apart` metres; -1 where there is none.
 
     anchors  numbers of key points, same  those that match them, which are never drawn
     trusted  those that may be drawn: of a frame whose pose is wrong nobody knows where they are; None: all
+    doubts   metres by which two may be nearer than they seem, each its own part; None: none
     """
     allowed = np.ones(len(points), bool) if trusted is None else trusted
+    doubted = np.zeros(len(points)) if doubts is None else doubts
 
     def differ(one: ndarray, not_this: ndarray, other: ndarray) -> ndarray:
-        far = np.linalg.norm(points[one] - points[other], axis=1) > apart
+        far = np.linalg.norm(points[one] - points[other], axis=1) > apart + doubted[one] + doubted[other]
         return np.asarray(far & (frames[one] != frames[other]) & (other != not_this) & allowed[other])
 
     chosen = np.full(len(anchors), -1, np.int64)

@@ -25,7 +25,7 @@ class SceneKeyPoints:
 
     points  n key points
     views   int64 (n): place of each one's view
-    doubts  float64 (n): metres by which each may lie elsewhere
+    doubts  float64 (n): metres to be added to distances from each: where its depth mixes two surfaces; infinite where it is not known
     """
 
     points: KeyPoints
@@ -74,8 +74,8 @@ def with_other_places(
     """
     if len(matches) > most:
         matches = matches[np.sort(random.choice(len(matches), size=most, replace=False))]
-    trusted = np.isin(scene.views, graph.pairs)  # of frames whose poses agree with others'
-    other = other_points(matches[:, 0], matches[:, 1], scene.points.points, scene.views, random, within, trusted)
+    trusted = np.isin(scene.views, graph.pairs) & np.isfinite(scene.doubts)  # of frames whose poses agree with others'
+    other = other_points(matches[:, 0], matches[:, 1], scene.points.points, scene.views, random, within, trusted, scene.doubts)
     return np.concatenate([matches, other[:, None]], axis=1)
 
 

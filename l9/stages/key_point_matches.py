@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Int
 from numpy import ndarray
 
-from l9.geometry.scan import Scan
+from l9.geometry.scan import Frame, Scan
 from l9.stages.contract import yields
 from l9.stages.limits import check_number, check_size
 from l9.stages.match_cells import (
@@ -97,7 +97,8 @@ def key_point_matches(
 
     overlap, every, frames, width  as in `view_pairs`
     matches     of the scan, at most; more are thinned at random
-    within      metres between the points of a match, at most, and more for what is another place
+    within      metres between the points of a match, at most, and more for what is another place; points lie where the frames that saw
+                them agree (`l9.geometry.agreed_places`), doubts count, and the second frame has to see the anchor
     turned      radians between their normals, at most
     pixels      above 0: the same place is what lies so near to where the second frame would show the anchor, with a depth that differs
                 by at most 3 %; for scans whose scale is not to be trusted, such as stereo pairs
@@ -159,9 +160,9 @@ def sure_matches(
     found: list["KeyPoints"],
     within: float,
     turned: float,
-    pixels: float = 0.0,
-    most: int = 10**9,
-    random: np.random.Generator | None = None,
+    pixels: float,
+    most: int,
+    random: np.random.Generator,
 ) -> tuple["SceneKeyPoints", Int[ndarray, "m 2"]]:
     """All key points, and those that are one place as `same_places` says; by distance, depth is read twice more, so that they surely are.
 
@@ -170,25 +171,28 @@ def sure_matches(
     """
     from l9.geometry.agreed_places import AgreedPlaces, SeenAnchors
     from l9.geometry.mining import SceneKeyPoints, same_places
+    from l9.geometry.view_graph import view_graph
 
     scene = SceneKeyPoints.of(found)
     if pixels:
         return scene, same_places(scene, graph, within, turned, pixels, most, random)
-    agreed = AgreedPlaces(scene, graph)
-    for place, depth in _depths(looked, graph):
+    right = np.unique(graph.pairs)
+    alike = view_graph(graph.views, 0.0)
+    agreed = AgreedPlaces(scene, alike.subset(np.asarray(np.isin(alike.pairs, right).all(axis=1))))
+    for place, depth in _depths(looked.measured(False), graph.views, right):
         agreed.look(place, depth)
     scene = agreed.scene()
     matches = same_places(scene, graph, within, turned, 0.0, most, random)
     anchors = SeenAnchors(scene, graph.views, matches)
-    for place, depth in _depths(looked, graph):
+    for place, depth in _depths(looked.frames(False), graph.views, right):
         anchors.look(place, depth)
     return scene, matches[anchors.seen]
 
 
-def _depths(looked: Looked, graph: "ViewGraph") -> Iterator[tuple[int, ndarray]]:
-    """Place and depth of every view whose pose agrees with others'."""
-    places = {graph.views[place].number: place for place in np.unique(graph.pairs).tolist()}
-    for frame in looked.frames(False):
+def _depths(frames: Iterator[Frame], views: list["View"], chosen: Int[ndarray, "n"]) -> Iterator[tuple[int, ndarray]]:
+    """Place and depth of these views; those of frames whose pose contradicts others' are not among them."""
+    places = {views[place].number: place for place in chosen.tolist()}
+    for frame in frames:
         if frame.depth is not None and frame.number in places:
             yield places[frame.number], frame.depth
 

@@ -31,9 +31,13 @@ class Looked:
 
     def frames(self, colour: bool) -> Iterator[Frame]:
         """Read them from the start, with depth, borrowed where one has none; one at a time."""
+        return with_depth(self.measured(colour))
+
+    def measured(self, colour: bool) -> Iterator[Frame]:
+        """The same, each with the depth that it has itself."""
         assert self.scan.frames is not None
         chosen = islice(self.scan.frames(colour, True), 0, None, self.stride)
-        return with_depth(_narrowed(frame, self.width) for frame in chosen)
+        return (_narrowed(frame, self.width) for frame in chosen)
 
 
 def check_pairs(stage: str, overlap: int | float, every: int, frames: int, width: int) -> None:

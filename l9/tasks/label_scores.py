@@ -24,15 +24,15 @@ def label_counts(labels: Int[ndarray, "n"], predicted: Int[ndarray, "n"], classe
 
 
 def ious(counts: Int[ndarray, "k more"]) -> Float[ndarray, "k"]:
-    """True positives over true and false positives and those missed, of each class; NaN for one that truth does not have."""
+    """True positives over true and false positives and those missed, of each class; NaN for one that neither truth nor an answer has."""
     classes = len(counts)
-    right, true = counts.diagonal(), counts.sum(axis=1)
-    either = true + counts[:, :classes].sum(axis=0) - right
-    return np.where(true > 0, right / np.maximum(either, 1), np.nan)
+    right = counts.diagonal()
+    either = counts.sum(axis=1) + counts[:, :classes].sum(axis=0) - right
+    return np.where(either > 0, right / np.maximum(either, 1), np.nan)
 
 
 def label_metrics(counts: Int[ndarray, "k more"]) -> dict[str, float]:
-    """`miou`: mean over the classes that truth has; `accuracy`: share of places; `class_accuracy`: mean of the classes' shares."""
+    """`miou`, `class_accuracy`: of the classes that truth has the mean IoU and mean share of right answers; `accuracy`: that of all."""
     true = counts.sum(axis=1)
     there = true > 0
     if not there.any():
@@ -55,5 +55,5 @@ def label_rows(counts: Int[ndarray, "k more"], classes: tuple[str, ...]) -> list
             "iou": float(shares[number]) if true[number] else None,
             "accuracy": float(counts[number, number] / true[number]) if true[number] else None,
         }
-        for number, name in enumerate(classes)
+        for number, name in zip(range(len(counts)), classes, strict=True)
     ]
