@@ -67,7 +67,7 @@ def _columns(
     return match_columns(side)
 
 
-@yields(columns=_columns, version=3)
+@yields(columns=_columns, version=4)
 def key_point_matches(
     scan: Scan,
     overlap: int | float = 0.0,
