@@ -1,6 +1,7 @@
 """l9.geometry.agreed_places: places of key points by several noisy frames of a dotted room, and anchors that something hides."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -8,11 +9,13 @@ from dotted_room import CAMERA, apart, frame, true_points, turned_world, walk
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.transform import Rotation
 
+from l9.geometry import agreed_places
 from l9.geometry.agreed_places import AgreedPlaces, SeenAnchors
 from l9.geometry.camera import Pinhole, inverse_pose, moved
 from l9.geometry.key_points import key_points
 from l9.geometry.mining import SceneKeyPoints, same_places
-from l9.geometry.view_graph import view_graph, views_of
+from l9.geometry.scan import Frame
+from l9.geometry.view_graph import ViewGraph, view_graph, views_of
 
 NOISE = 0.006  # over the square of depth: four times that of a structured-light camera
 
@@ -31,6 +34,24 @@ def errors(scene, frames, camera=CAMERA):
     pixels = [scene.points.pixels[scene.views == place].astype(float) for place in range(len(frames))]
     truth = [true_points(mine, camera, one.colour_pose)[0] for mine, one in zip(pixels, frames, strict=True)]
     return np.linalg.norm(scene.points.points - np.concatenate(truth), axis=1)
+
+
+def facing_wall(number, depth, back=0.0, turned=False):
+    """A frame that looks along z from `back` metres behind the origin, or against it, and measures `depth` everywhere."""
+    pose = np.diag([1.0, -1, -1, 1]) if turned else np.eye(4)
+    pose[2, 3] = -back
+    return Frame(number, dots(), np.full((CAMERA.height, CAMERA.width), depth, np.float32), CAMERA, CAMERA, pose, pose)
+
+
+@cache
+def dots():
+    """A picture with key points; what it shows does not matter."""
+    return frame(0, walk(1)[0], depth=False).colour
+
+
+def depths_of_first(frames):
+    _, _, together = agreed(frames)
+    return together.points.depths[together.views == 0]
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +131,78 @@ def test_key_points_that_no_frame_measured_are_in_doubt_without_end(noisy):
     found = places.scene()
     assert np.isinf(found.doubts).all()
     assert_allclose(found.points.points, scene.points.points, atol=1e-6)
+
+
+def test_frames_agree_on_one_surface_only():
+    """At 1 m depths may differ by 9 mm; a board 3 cm before the wall is another surface, and so is the back of a plate."""
+    wall = facing_wall(0, 1.0)
+    assert_allclose(depths_of_first([wall, facing_wall(1, 1.008)]), 1 / (1 + 1.008**-4) + 1.008 / (1 + 1.008**4), atol=1e-5)
+    assert_allclose(depths_of_first([wall, facing_wall(1, 0.97), facing_wall(2, 0.97)]), 1, atol=1e-6)
+    behind = facing_wall(1, 1.0, back=-2.005, turned=True)  # it sees the plate's other side, 5 mm behind this one
+    assert len(agreed([wall, behind])[0].pairs) == 1
+    assert_allclose(depths_of_first([wall, behind]), 1, atol=1e-6)
+
+
+def test_far_away_the_slack_grows_with_noise_but_never_beyond_4_cm():
+    assert_allclose(depths_of_first([facing_wall(0, 2.0), facing_wall(1, 2.02)]).mean(), 2.01, atol=1e-3)
+    assert_allclose(depths_of_first([facing_wall(0, 6.0), facing_wall(1, 6.05)]), 6, atol=1e-5)
+
+
+def test_who_is_near_knows_better():
+    """From twice as far the noise is four times as large, its square 16 times."""
+    found = depths_of_first([facing_wall(0, 1.0), facing_wall(1, 2.006, back=1.0)])
+    assert_allclose(found, (1 + 1.006 * 2.006**-4) / (1 + 2.006**-4), atol=1e-5)
+
+
+def test_each_view_is_asked_by_those_it_shares_most_with(monkeypatch):
+    monkeypatch.setattr(agreed_places, "PARTNERS", 2)
+    pairs = np.array([[0, 1], [0, 2], [1, 2], [0, 3], [1, 3], [2, 3]])
+    graph = ViewGraph(
+        views_of([facing_wall(number, 1.0) for number in range(4)]), pairs, np.zeros((6, 2)), np.array([0.9, 0.1, 0.5, 0.2, 0.5, 0.3])
+    )
+    # the partners of view 0 are 1 and 3, of 1 are 0 and 2 (as alike as 3, but earlier), of 2 are 1 and 3, of 3 are 1 and 2
+    assert [sorted(one) for one in agreed_places._asking(graph)] == [[0, 1], [0, 1, 2, 3], [1, 2, 3], [0, 2, 3]]
+
+
+def test_key_points_are_looked_at_in_parts(noisy, monkeypatch):
+    whole = agreed(noisy[:3])[2]
+    monkeypatch.setattr(agreed_places, "CHUNK", 7)
+    parts = agreed(noisy[:3])[2]
+    assert_allclose(parts.points.points, whole.points.points, rtol=1e-12)  # BLAS adds in another order
+    assert_allclose(parts.doubts, whole.doubts, atol=1e-12)
+
+
+def test_a_surface_that_is_turned_away_hides_nothing_of_itself():
+    """A wall at 12 degrees to the ray: from pixel to pixel it comes nearer by more than 2 cm."""
+    normal = np.array([-np.cos(np.deg2rad(12)), 0, -np.sin(np.deg2rad(12))])  # towards the camera, which stands in front
+    directions = CAMERA.directions()
+    depth = (-1.5 / (directions @ normal)).astype(np.float32)
+    depth[(directions @ normal) >= -0.05] = 0
+    one = Frame(1, None, depth, CAMERA, CAMERA, np.eye(4), np.eye(4))
+    column, row = 200, np.arange(30, 200, 5)
+    points = depth[row, column, None] * directions[row, column]
+    across = np.abs(np.diff(depth[row, column - 1 : column + 2], axis=1)).max()
+    assert across > 0.02
+    views, scene = views_of([one, one]), SceneKeyPoints.of([key_points(facing_wall(0, 1.0)).subset(np.arange(len(row)))] * 2)
+    count = len(row)
+    slanted = replace(scene.points, points=np.tile(points, (2, 1)).astype(float), normals=np.tile(normal, (2 * count, 1)))
+    matches = np.stack([np.arange(count), np.arange(count) + count], axis=1)
+    anchors = SeenAnchors(replace(scene, points=slanted), views, matches)
+    anchors.look(1, depth)
+    assert anchors.seen.all()
+
+
+@pytest.mark.parametrize(("away", "before", "seen"), [(1.0, 0.04, False), (3.0, 0.04, True), (3.0, 0.08, False), (1.0, 0.015, True)])
+def test_what_hides_an_anchor_stands_before_it_by_more_than_noise(away, before, seen):
+    """More than 2 cm and 4 mm times the square of its depth: 2.4 cm at 1 m, 5.6 cm at 3 m."""
+    wall = facing_wall(0, away)
+    views, scene = views_of([wall, wall]), SceneKeyPoints.of([key_points(wall)] * 2)
+    count = len(scene.views) // 2
+    anchors = SeenAnchors(scene, views, np.stack([np.arange(count), np.arange(count) + count], axis=1))
+    anchors.look(1, np.full_like(wall.depth, away - before))
+    assert (anchors.seen == seen).all()
+    anchors.look(1, np.full_like(wall.depth, away + before))
+    assert (anchors.seen == seen).all(), "in air that the second frame looked through"
 
 
 @pytest.mark.parametrize(

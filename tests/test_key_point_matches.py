@@ -13,9 +13,13 @@ from l9.errors import UsageError
 from l9.geometry.camera import Pinhole, inverse_pose, moved, project
 from l9.geometry.key_point_frames import cut_patches, moved_frames, sift_descriptors
 from l9.geometry.key_points import key_points
+from l9.geometry.mining import ALL, same_places
 from l9.geometry.scan import Frame, Scan
+from l9.geometry.view_graph import view_graph, views_of
 from l9.stages import key_point_matches
 from l9.stages.contract import run_stages
+from l9.stages.key_point_matches import sure_matches
+from l9.stages.seen_pairs import looked_at
 
 SMALL = {"side": 16, "shown": 0}
 
@@ -37,6 +41,11 @@ def frames(poses):
 @pytest.fixture(scope="module")
 def rows(frames):
     return rows_of(scan_of(frames), side=32, shown=2)
+
+
+def at(pixels, one):
+    """The room's points that pixels of a frame show."""
+    return true_points(pixels.astype(float), CAMERA, one.colour_pose)[0]
 
 
 def joined(rows, name):
@@ -157,6 +166,57 @@ def test_cameras_that_stand_apart_match_what_is_one_place(poses):
     for number, pose in enumerate(poses):
         truth, _ = true_points(pixels[numbers == number].astype(float), CAMERA, pose)
         assert_allclose(points[numbers == number], truth, atol=0.01)
+
+
+def test_noisy_frames_know_together_where_key_points_are():
+    frames = [frame(number, pose, noise=0.006) for number, pose in enumerate(walk(8))]
+    rows = rows_of(scan_of(frames), within=0.01)
+    errors, alone = [], []
+    for one in frames:
+        mine = joined(rows, "match_frames") == one.number
+        errors.append(np.linalg.norm(joined(rows, "match_points")[mine] - at(joined(rows, "match_pixels")[mine], one), axis=1))
+        found = key_points(one)
+        alone.append(np.linalg.norm(found.points - at(found.pixels, one), axis=1))
+    assert np.median(np.concatenate(errors)) < 0.75 * np.median(np.concatenate(alone))
+
+
+def test_borrowed_depth_says_nothing_of_measured_frames():
+    """A frame without depth takes what another saw, resampled: that measures nothing anew."""
+    frames = [frame(number, pose, depth=number % 2 == 0) for number, pose in enumerate(walk(6))]
+    rows = rows_of(scan_of(frames))
+    for one in frames[::2]:
+        mine = joined(rows, "match_frames") == one.number
+        assert mine.sum() > 20
+        assert np.median(np.abs(joined(rows, "match_points")[mine] - at(joined(rows, "match_pixels")[mine], one))) < 1e-5
+    assert (joined(rows, "match_frames") % 2 == 1).any(), "it has matches all the same"
+
+
+def test_anchors_that_something_hides_are_left_out():
+    """In the second frame a wire hangs 30 cm before the wall at every 16th column: what it shows beside the wires is seen."""
+    first, second = (frame(number, pose) for number, pose in enumerate(walk(2)))
+    second.depth[:, ::16] -= 0.3
+    looked = looked_at(scan_of([first, second]), 1, 500, 640)
+    views, found = views_of([first, second]), [key_points(first), key_points(second)]
+    graph = view_graph(views, 0.0)
+    scene, sure = sure_matches(looked, graph, found, 0.02, 1.75, 0.0, ALL, np.random.default_rng(0))
+    candidates = same_places(scene, graph)
+    column = np.floor(views[1].pixels(scene.points.points[candidates[:, 0]])[:, 0] + 0.5)
+    beside = np.isin(column % 16, (15, 0, 1))
+    assert 3 <= beside.sum() < len(candidates) - 3
+    assert_array_equal(sure, candidates[~beside])
+
+
+def test_sharing_more_takes_nothing_from_what_frames_agree_on():
+    """With `overlap` fewer pairs have rows, but a key point's place is the same."""
+    frames = [frame(number, pose, noise=0.006) for number, pose in enumerate(walk(6))]
+    places = [{}, {}]
+    for at_least, known in zip((0.0, 0.6), places, strict=True):
+        rows = rows_of(scan_of(frames), overlap=at_least)
+        for number, key, point in zip(*(joined(rows, name) for name in ("match_frames", "match_key_points", "match_points")), strict=True):
+            for role in range(3):
+                known[int(number[role]), int(key[role])] = point[role].tolist()
+    both = places[0].keys() & places[1].keys()
+    assert len(both) > 100 and all(places[0][one] == places[1][one] for one in both)
 
 
 def test_memory_does_not_grow_with_the_number_of_frames(poses):

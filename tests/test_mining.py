@@ -83,6 +83,20 @@ def test_more_than_asked_for_are_thinned_at_random(frames, found):
     assert len(np.unique(views[thin[:, 1]])) == 5, "from all over the scan"
 
 
+def test_other_places_are_surely_other(found):
+    _, scene, graph, matches = found
+    known = np.zeros(len(scene.views), bool)
+    known[matches[:40, 2]] = True
+    doubted = replace(scene, doubts=np.where(known, 0.3, np.inf))
+    other = with_other_places(replace(doubted, doubts=np.where(known, 0.3, 0.0)), graph, matches[:, :2], ALL, np.random.default_rng(0))[
+        :, 2
+    ]
+    near = np.linalg.norm(scene.points.points[matches[:, 0]] - scene.points.points[other], axis=1)
+    assert (near[known[other]] > 0.32).all() and known[other].any()
+    drawn = with_other_places(doubted, graph, matches[known[matches[:, 0]], :2], ALL, np.random.default_rng(0))[:, 2]
+    assert known[drawn[drawn >= 0]].all(), "nobody knows where the others are"
+
+
 def test_candidates_are_drawn_evenly_and_never_all_in_memory(found):
     _, scene, graph, matches = found
     everything = {tuple(pair) for pair in matches[:, :2].tolist()}
