@@ -10,11 +10,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from l9.config import Use, build_arguments, with_defaults
 from l9.errors import RecipeError, RefusedObject, UsageError
 from l9.geometry.camera import Pinhole, inverse_pose, moved
+from l9.geometry.distance_fields import UNKNOWN
 from l9.geometry.grid import grid_centres
 from l9.geometry.mesh import AXES, Mesh, axis_vector
 from l9.geometry.scene import raycasting_scene
 from l9.geometry.solids import SOLIDS
-from l9.geometry.virtual_scan import UNKNOWN, Walk, cast_depth, complete_grid, holding_radius, partial_grid
+from l9.geometry.virtual_scan import Walk, cast_depth, complete_grid, holding_radius, partial_grid
 from l9.stages import virtual_scans
 from l9.stages.contract import columns_of, run_stages
 

@@ -1,8 +1,7 @@
 """A mesh as a depth camera sees it on a short walk around it: a partial distance field, and the complete one beside it.
 
-Both lie on one grid of 32^3 voxels over [-1, 1]^3, in voxels. A mesh that `normalise_cube` fitted spans 28.8 of them, so that 1.6 stay
-empty on each side. Of the partial field, what is -1 or more is *known*; below -1 a voxel is unknown: seen by no ray, or hidden
-behind a surface.
+Both lie on one grid of 32^3 voxels over [-1, 1]^3 (`l9.geometry.distance_fields` says how they are to be read). A mesh that
+`normalise_cube` fitted spans 28.8 voxels, so that 1.6 stay empty on each side.
 sources  Dai, Qi, Niessner, Shape completion using 3D-encoder-predictor CNNs and shape synthesis, CVPR 2017, section 3; of several frames
          the authors' code (angeladai/cnncomplete, VoxelGrid::integrate) keeps the distance that is nearest to 0, not the mean
 """
@@ -17,6 +16,7 @@ from numpy import ndarray
 from numpy.random import Generator
 
 from l9.geometry.camera import Pinhole, inverse_pose, moved
+from l9.geometry.distance_fields import KNOWN, SIDE, TRUNCATION, cut_complete, cut_partial
 from l9.geometry.grid import grid_centres, voxel_size
 from l9.geometry.mesh import Axis
 from l9.geometry.open3d_library import open3d
@@ -26,10 +26,6 @@ from l9.geometry.views import orbit_pose
 if TYPE_CHECKING:
     from open3d.t.geometry import RaycastingScene
 
-SIDE = 32  # voxels
-TRUNCATION = 3.0  # voxels: 3D-EPN's
-KNOWN = -1.0  # voxels: from here on a voxel is known; 3D-EPN's
-UNKNOWN = -1.0 - 2.0**-10  # the nearest to KNOWN that an unknown voxel may be: float16 would round what lies between to -1
 Misses = Literal["unknown", "free"]
 """What a ray that meets nothing says of the voxels along it: nothing, as in 3D-EPN's scans and a sensor's without an echo; or free."""
 
@@ -105,8 +101,7 @@ def partial_grid(
         if misses == "unknown":
             found[np.isposinf(found)] = -np.inf
         kept = _nearer(kept, found)
-    kept = np.where(kept < KNOWN, np.minimum(kept, UNKNOWN), kept)
-    return np.clip(kept, -TRUNCATION, TRUNCATION).astype(np.float32).reshape(SIDE, SIDE, SIDE)
+    return cut_partial(kept).reshape(SIDE, SIDE, SIDE)
 
 
 def complete_grid(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Float32[ndarray, "32 32 32"]:
@@ -115,7 +110,7 @@ def complete_grid(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -
     raises  RefusedObject as `l9.geometry.sdf.sdf_grid`
     """
     found = measured_grid(vertices, faces, SIDE, sign="none", band=TRUNCATION).values
-    return np.minimum(found / np.float32(voxel_size(SIDE, (-1.0, 1.0))), np.float32(TRUNCATION))
+    return cut_complete(found / np.float32(voxel_size(SIDE, (-1.0, 1.0))))
 
 
 def holding_radius(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> float:
