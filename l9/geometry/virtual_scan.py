@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32, Int
 from numpy import ndarray
 from numpy.random import Generator
 
-from l9.geometry.camera import Pinhole, inverse_pose, moved
+from l9.geometry.camera import Pinhole
 from l9.geometry.distance_fields import KNOWN, SIDE, TRUNCATION, cut_complete, cut_partial
 from l9.geometry.grid import grid_centres, voxel_size
 from l9.geometry.mesh import Axis
@@ -88,20 +88,14 @@ def partial_grid(
              several pictures the one with the distance nearest to 0 counts, and none that hides a voxel from view against one that
              shows it; so the order of pictures does not matter
     """
-    size = voxel_size(SIDE, (-1.0, 1.0))
-    points = np.stack(np.meshgrid(*[grid_centres(SIDE)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    kept = np.full(len(points), -np.inf)
+    from l9.geometry._virtual_kernels import keep_nearest
+
+    kept = np.full((SIDE, SIDE, SIDE), -np.inf)
+    lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
     for depth, pose in zip(depths, poses, strict=True):
-        x, y, z = moved(points, inverse_pose(pose)).T
-        with np.errstate(divide="ignore", invalid="ignore"):
-            columns, rows = np.rint(camera.fx * x / z + camera.cx), np.rint(camera.fy * y / z + camera.cy)
-            inside = (z > 0) & (columns >= 0) & (columns < camera.width) & (rows >= 0) & (rows < camera.height)
-        found = np.full(len(points), -np.inf)
-        found[inside] = (depth[rows[inside].astype(np.int64), columns[inside].astype(np.int64)] - z[inside]) / size
-        if misses == "unknown":
-            found[np.isposinf(found)] = -np.inf
-        kept = _nearer(kept, found)
-    return cut_partial(kept).reshape(SIDE, SIDE, SIDE)
+        turn, place = np.ascontiguousarray(pose[:3, :3].T), np.ascontiguousarray(pose[:3, 3])
+        keep_nearest(kept, np.ascontiguousarray(depth), lens, turn, place, grid_centres(SIDE), KNOWN, misses == "free")
+    return cut_partial(kept)
 
 
 def complete_grid(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Float32[ndarray, "32 32 32"]:
@@ -116,10 +110,3 @@ def complete_grid(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -
 def holding_radius(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> float:
     """Of the sphere about the origin that holds the mesh, in its unit; above 0."""
     return max(float(np.linalg.norm(vertices[faces.reshape(-1)], axis=1).max()), 1e-6)
-
-
-def _nearer(one: Float[ndarray, "n"], other: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
-    """Of two distances the known one, of two known ones the nearer to 0 (the one in front where they are equal), else the greater."""
-    both = (one >= KNOWN) & (other >= KNOWN)
-    closer = (np.abs(other) < np.abs(one)) | ((np.abs(other) == np.abs(one)) & (other > one))
-    return np.where(np.where(both, closer, other > one), other, one)
