@@ -8,8 +8,8 @@
 A field is three uint64 (voxels along x, y, z), then float32 in voxels, x fastest, little-endian. (Code in Python that reshapes them
 row by row gets [z, y, x], for input and target alike.) A voxel that no frame saw is -infinity. The lists are the catalog: what they
 name is planned, and quarantined where it is not there; a model that both name is tested.
-Known from the authors' code (VoxelGrid::saveToFile, evaluate, benchmark/); nobody here has had the published files, so that they are
-as this code writes them is assumed, and that up is +Y, as in the models.
+Known from the authors' code (VoxelGrid::saveToFile, evaluate, benchmark/) and from others' that reads the published files; nobody here has
+had them. Assumed: that up is +Y, as in the models.
 source  Dai, Qi, Niessner, Shape completion using 3D-encoder-predictor CNNs and shape synthesis, CVPR 2017
 """
 
