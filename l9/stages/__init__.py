@@ -10,11 +10,13 @@ from l9.stages.labelled_points import labelled_points
 from l9.stages.listed_matches import listed_matches
 from l9.stages.normalise import normalise
 from l9.stages.occupancy import occupancy
+from l9.stages.published_scans import published_scans
 from l9.stages.scene_blocks import scene_blocks
 from l9.stages.sdf import sdf, sdf_points
 from l9.stages.surface_points import surface_points
 from l9.stages.view_pairs import view_pairs
 from l9.stages.views import views
+from l9.stages.virtual_scans import virtual_scans
 from l9.stages.volume_matches import volume_matches
 
 __all__ = [
@@ -28,11 +30,13 @@ __all__ = [
     "listed_matches",
     "normalise",
     "occupancy",
+    "published_scans",
     "scene_blocks",
     "sdf",
     "sdf_points",
     "surface_points",
     "view_pairs",
     "views",
+    "virtual_scans",
     "volume_matches",
 ]
