@@ -12,7 +12,7 @@ from l9.geometry.mesh import Axis
 ELEVATION = 25.0  # degrees
 
 Colour = tuple[int, int, int]
-Surface = tuple[Float[ndarray, "v 3"], Int[ndarray, "f 3"]]
+Surface = tuple[Float[ndarray, "_v 3"], Int[ndarray, "_f 3"]]
 
 
 def side_by_side(surfaces: Sequence[Surface], colours: Sequence[Colour], extent: float, size: int, up: Axis) -> UInt8[ndarray, "h w 3"]:

@@ -73,5 +73,6 @@ class Retrieval(CompletionTask):
         """Number of each scan's object, in the order in which they were learnt."""
         known = known_voxels(partial).float().flatten(1)
         seen = known * partial.abs().clamp_max(TRUNCATION).flatten(1)
-        blocks = (block.flatten(1).float() for block in self._fields.split(AT_ONCE))
+        starts = range(0, len(self._fields), AT_ONCE)
+        blocks = (self._fields[start : start + AT_ONCE].flatten(1).float() for start in starts)
         return torch.cat([known @ block.square().T - 2 * (seen @ block.T) for block in blocks], dim=1).argmin(dim=1)
