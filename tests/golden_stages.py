@@ -31,6 +31,7 @@ from l9.stages import (
     surface_points,
     view_pairs,
     views,
+    virtual_scans,
     volume_matches,
 )
 from l9.stages.contract import columns_of, run_stages, stage_info
@@ -43,6 +44,7 @@ STEPS = {
     "sdf": [(sdf, {"resolution": 24, "dtype": "float16"})],
     "sdf_points": [(sdf_points, {"count": 256, "seed": 0})],
     "surface_points": [(surface_points, {"count": 256, "seed": 0})],
+    "virtual_scans": [(virtual_scans, {"scans": 1, "seed": 0})],
     "views": [(views, {"count": 3, "size": 48})],
     "box_size": [(box_size, {})],
     "coarse_occupancy": [(coarse_occupancy, {"seed": 0})],

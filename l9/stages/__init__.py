@@ -15,6 +15,7 @@ from l9.stages.sdf import sdf, sdf_points
 from l9.stages.surface_points import surface_points
 from l9.stages.view_pairs import view_pairs
 from l9.stages.views import views
+from l9.stages.virtual_scans import virtual_scans
 from l9.stages.volume_matches import volume_matches
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "surface_points",
     "view_pairs",
     "views",
+    "virtual_scans",
     "volume_matches",
 ]
