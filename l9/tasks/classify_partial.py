@@ -59,6 +59,8 @@ class ClassifyPartial(Classify):
     Options are those of `Classify`; `shift` and `mirror` those of `PartialInputs`. `accuracy` is the share of scans, not of objects.
     """
 
+    own_stages = ("l9.stages.seen_surface:seen_surface",)
+
     def __init__(
         self,
         classes: tuple[str, ...],

@@ -20,12 +20,14 @@ from l9.data.batch import Batch
 from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.errors import TrainingError
+from l9.geometry.isosurface import isosurface
 from l9.tasks.completion_pictures import completion_pages
 from l9.tasks.contract import Picture, Report, Task
 
 PARTIAL, COMPLETE = "partial", "complete"
 TRUNCATION = 3.0  # voxels
 KNOWN = -1.0  # voxels: the least signed distance that counts as seen
+SURFACE = 1.0  # voxels: the isosurface, as in the paper
 NEAR = 2.5  # voxels: where truth and answer are both farther from a surface, they are not compared
 RESAMPLES = 400  # of the bootstrap
 INTERVAL = (2.5, 97.5)  # per cent
@@ -36,6 +38,7 @@ class CompletionTask(Task):
     """Completes scans in any way, and says how well. `answers` is the way."""
 
     columns = (PARTIAL, COMPLETE)
+    own_stages = ("l9.stages.seen_surface:seen_surface",)
 
     def answers(self, batch: Batch) -> Float[Tensor, "b v v v"]:
         """Distance to the whole surface in voxels, float32, of every scan of a batch."""
@@ -55,6 +58,14 @@ class CompletionTask(Task):
     def pictures(self, samples: Samples, report: Report) -> Iterable[Picture]:
         """`completions`: scan, answer and truth of up to eight scans, from the best to the worst."""
         return completion_pages(samples, self.columns, [row["l1_unknown"] for row in report.outcomes], self.answers)
+
+    @torch.no_grad()
+    def surface(self, batch: Batch) -> tuple[Float64[ndarray, "v 3"], Int64[ndarray, "f 3"]]:
+        """Where the completed scan is one voxel from a surface, in the units of the file it is of (column `placement`)."""
+        field = self.answers(batch)[0].cpu().numpy()
+        vertices, faces = isosurface(field, SURFACE)
+        placement = batch.fixed("placement")[0].double().numpy()
+        return placement[:3] + placement[3] * (vertices - (len(field) - 1) / 2), faces
 
     def _compared(self, batch: Batch) -> tuple[Float64[ndarray, "b"], Int64[ndarray, "b"]]:
         answer = self.answers(batch).cpu()
