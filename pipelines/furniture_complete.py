@@ -9,7 +9,7 @@ from l9.models.nin3d import Nin3d
 from l9.stages import normalise, virtual_scans
 from l9.tasks.classify_partial import ClassifyPartial
 from l9.tasks.complete import Complete
-from l9.tasks.completion_baselines import ClassMean, Retrieval, ScanItself
+from l9.tasks.completion_baselines import ClassMean, NearestObject, ScanItself
 
 scans = Prep(Use(normalise, kind="cube"), Use(virtual_scans, scans=6))
 
@@ -19,7 +19,7 @@ pipeline = Pipeline(
     trainings=(
         Training(Use(ScanItself), None, name="input", parts="train+validation/test"),
         Training(Use(ClassMean), None, name="mean", parts="train+validation/test"),
-        Training(Use(Retrieval), None, name="retrieval", parts="train+validation/test"),
+        Training(Use(NearestObject), None, name="retrieval", parts="train+validation/test"),
         Training(
             Use(ClassifyPartial, mirror=True),
             Use(Nin3d, width=24),

@@ -11,7 +11,7 @@ from scan_store import CLASSES, scan_store, shapes
 from l9.data.loader import Loader
 from l9.errors import TrainingError
 from l9.tasks.completion import completion_report, network_input, unknown_errors
-from l9.tasks.completion_baselines import ClassMean, Retrieval, ScanItself
+from l9.tasks.completion_baselines import ClassMean, NearestObject, ScanItself
 
 SIDE = 8
 
@@ -112,7 +112,7 @@ def test_the_nearest_object_is_found_by_what_is_known(tmp_path):
     """Each scan finds its own object; by hand the least squared difference over known voxels. Unknown voxels do not matter."""
     partial, complete, labels = shapes(6, 2, SIDE, seed=3)
     samples = scan_store(tmp_path, partial, complete, labels)
-    task = Retrieval()
+    task = NearestObject()
     task.fit(samples)
     batch = batch_of(samples)
     found = task.nearest(batch.fixed("partial").float())
@@ -128,7 +128,7 @@ def test_a_scan_that_saw_nothing_is_compared_and_one_that_saw_everything_left_ou
     partial[0] = -3.0  # saw nothing
     partial[1, 0] = complete[1]  # saw everything, once
     samples = scan_store(tmp_path, partial, complete, labels)
-    for task in (ScanItself(), Retrieval(), ClassMean()):
+    for task in (ScanItself(), NearestObject(), ClassMean()):
         task.fit(samples)
         report = task.evaluate(samples)
         assert report.metrics["scans_left_out"] == 1 and report.metrics["objects"] == 3
@@ -146,7 +146,7 @@ def test_what_are_no_scans_is_refused(tmp_path):
     with pytest.raises(TrainingError, match="no scans to complete"):
         ScanItself().fit(scan_store(tmp_path / "b", partial, complete, labels).take(0))
     other = scan_store(tmp_path / "c", *shapes(2, 1, 10), name="other")
-    task = Retrieval()
+    task = NearestObject()
     task.fit(other)
     with pytest.raises(TrainingError, match=r"\(8, 8, 8\), those learnt from \(10, 10, 10\)"):
         task.answers(batch_of(scan_store(tmp_path / "d", partial, complete, labels)))

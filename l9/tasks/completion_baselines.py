@@ -48,7 +48,7 @@ class ClassMean(CompletionTask):
         return self._means[batch.labels.cpu()]
 
 
-class Retrieval(CompletionTask):
+class NearestObject(CompletionTask):
     """The answer is `complete` of the object that was learnt from and fits what is known best.
 
     That is the one with the least sum of squared differences from the scan's |signed distance| over the voxels the scan knows; the
@@ -66,7 +66,7 @@ class Retrieval(CompletionTask):
         partial = batch.fixed(PARTIAL).float().cpu()
         if partial.shape[1:] != self._fields.shape[1:]:
             sizes = f"{tuple(partial.shape[1:])}, those learnt from {tuple(self._fields.shape[1:])}"
-            raise TrainingError(f"Retrieval: scans have the size {sizes}; expected the same stages for every set")
+            raise TrainingError(f"NearestObject: scans have the size {sizes}; expected the same stages for every set")
         return self._fields[self.nearest(partial)].float()
 
     def nearest(self, partial: Float[Tensor, "b v v v"]) -> Int64[Tensor, "b"]:
