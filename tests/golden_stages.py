@@ -9,6 +9,7 @@ from dotted_room import frame, scan_of, walk
 
 from l9.geometry.camera import Pinhole
 from l9.geometry.cloud import PointCloud
+from l9.geometry.distance_fields import DistanceFields, cut_complete, cut_partial
 from l9.geometry.match_lists import ListedMatches, MatchLists
 from l9.geometry.mesh import Mesh
 from l9.geometry.sample import sample_surface
@@ -25,6 +26,7 @@ from l9.stages import (
     listed_matches,
     normalise,
     occupancy,
+    published_scans,
     scene_blocks,
     sdf,
     sdf_points,
@@ -46,6 +48,7 @@ STEPS = {
     "sdf_points": [(sdf_points, {"count": 256, "seed": 0})],
     "seen_surface": [(seen_surface, {"views": 2, "size": 64})],
     "surface_points": [(surface_points, {"count": 256, "seed": 0})],
+    "published_scans": [(published_scans, {})],
     "virtual_scans": [(virtual_scans, {"scans": 1, "seed": 0})],
     "views": [(views, {"count": 3, "size": 48})],
     "box_size": [(box_size, {})],
@@ -134,13 +137,22 @@ def _lists(mesh):
     return MatchLists(matches, lambda number: pictures[number])
 
 
+def _fields(mesh):
+    """Fields of a ball about (1, 2, 3) voxels from the middle, half of which no camera saw."""
+    del mesh
+    away = np.indices((32, 32, 32)) - 15.5 - np.array([1, 2, 3]).reshape(3, 1, 1, 1)
+    distance = np.linalg.norm(away, axis=0) - 8
+    partial = cut_partial(np.where(away[1] < 0, -np.inf, distance))
+    return DistanceFields(partial[None], cut_complete(np.abs(distance)))
+
+
 def measured():
     """Per stage its version, and per column its dtype, shape, statistics and, where the stage computes no rounded floats, sha256."""
     made = SOLIDS["chair"](np.random.default_rng(0))
     mesh, found = Mesh(made.vertices, made.faces), {}
     scans = {"scene_blocks": _scan, "fused_blocks": _scan, "fused_mesh": _scan}
     pairs = {"view_pairs": _pair, "dense_matches": _pair, "key_point_matches": _pair, "listed_matches": _lists, "volume_matches": _pair}
-    subjects = {"labelled_points": _cloud, "seen_surface": _front, **scans, **pairs}
+    subjects = {"labelled_points": _cloud, "published_scans": _fields, "seen_surface": _front, **scans, **pairs}
     for name, steps in STEPS.items():
         subject = subjects.get(name, lambda mesh: mesh)(mesh)
         (row,) = run_stages(subject, steps, object_id="chair/0000")

@@ -10,11 +10,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from l9.config import Use, build_arguments, with_defaults
 from l9.errors import RecipeError, RefusedObject, UsageError
 from l9.geometry.camera import Pinhole, inverse_pose, moved
+from l9.geometry.distance_fields import UNKNOWN
 from l9.geometry.grid import grid_centres
 from l9.geometry.mesh import AXES, Mesh, axis_vector
 from l9.geometry.scene import raycasting_scene
 from l9.geometry.solids import SOLIDS
-from l9.geometry.virtual_scan import UNKNOWN, Walk, cast_depth, complete_grid, holding_radius, partial_grid
+from l9.geometry.virtual_scan import Walk, cast_depth, complete_grid, holding_radius, partial_grid
 from l9.stages import virtual_scans
 from l9.stages.contract import columns_of, run_stages
 
@@ -138,7 +139,7 @@ def test_no_surface_is_farther_than_a_camera_saw_it(drawn, seed):
 
 @pytest.mark.parametrize("up", AXES)
 def test_cameras_walk_within_their_bounds(up):
-    walk, poses = Walk(5, 40, (1.0, 2.0), (10, 20), 60), []
+    walk, poses, ways = Walk(5, 40, (1.0, 2.0), (10, 20), 60), [], set()
     for seed in range(20):
         found = walk.poses(np.random.default_rng(seed), up, 0.8)
         places = found[:, :3, 3]
@@ -151,7 +152,9 @@ def test_cameras_walk_within_their_bounds(up):
         level /= np.linalg.norm(level, axis=1, keepdims=True)
         assert level[0] @ level[-1] >= 0.5 - 1e-9
         poses.append(level[0])
+        ways.add(np.cross(level[0], level[-1]) @ axis_vector(up) > 0)
     assert np.linalg.norm(np.mean(poses, axis=0)) < 0.6  # walks begin anywhere around
+    assert ways == {True, False}
 
 
 def test_an_open_sheet_is_known_on_the_side_it_is_seen_from():

@@ -35,12 +35,14 @@ def portray_object(
     size     pixels of the picture's sides
     returns  value {"kind": "mesh" | "cloud" | "scan", "vertices", "faces", "size": [x, y, z] in the card's unit, "notes"}; one buffer, RGB
              uint8 (size, size, 3)
-    raises   RefusedObject as the reader says, or `no-area` where the object has no size that can be drawn
+    raises   RefusedObject as the reader says, `no-area` where the object has no size that can be drawn, or `no-picture` for another kind
     """
     subject: Mesh | PointCloud | Scan = read_object(files, found, reader=reader, up=up, parameters=parameters)
     if isinstance(subject, Scan):
         facts, picture = scan_tile(subject, size)
         return Answer({"kind": "scan", **facts, "notes": list(subject.notes)}, [picture])
+    if not isinstance(subject, Mesh | PointCloud):
+        raise RefusedObject("no-picture", f"a {type(subject).__name__} is drawn from its store alone")
     turned = rotation_about(cast(Axis, up), -_front_angle(cast(Axis, up), cast(Axis, front)))
     draw = _cloud if isinstance(subject, PointCloud) else _mesh
     facts, picture = draw(cast(Any, subject), turned, size)

@@ -1,8 +1,7 @@
 """A mesh as a depth camera sees it on a short walk around it: a partial distance field, and the complete one beside it.
 
-Both lie on one grid of 32^3 voxels over [-1, 1]^3, in voxels. A mesh that `normalise_cube` fitted spans 28.8 of them, so that 1.6 stay
-empty on each side. Of the partial field, what is -1 or more is *known*; below -1 a voxel is unknown: seen by no ray, or hidden
-behind a surface.
+Both lie on one grid of 32^3 voxels over [-1, 1]^3 (`l9.geometry.distance_fields` says how they are to be read). A mesh that
+`normalise_cube` fitted spans 28.8 voxels, so that 1.6 stay empty on each side.
 sources  Dai, Qi, Niessner, Shape completion using 3D-encoder-predictor CNNs and shape synthesis, CVPR 2017, section 3; of several frames
          the authors' code (angeladai/cnncomplete, VoxelGrid::integrate) keeps the distance that is nearest to 0, not the mean
 """
@@ -16,7 +15,8 @@ from jaxtyping import Float, Float32, Int
 from numpy import ndarray
 from numpy.random import Generator
 
-from l9.geometry.camera import Pinhole, inverse_pose, moved
+from l9.geometry.camera import Pinhole
+from l9.geometry.distance_fields import KNOWN, SIDE, TRUNCATION, cut_complete, cut_partial
 from l9.geometry.grid import grid_centres, voxel_size
 from l9.geometry.mesh import Axis
 from l9.geometry.open3d_library import open3d
@@ -26,10 +26,6 @@ from l9.geometry.views import orbit_pose
 if TYPE_CHECKING:
     from open3d.t.geometry import RaycastingScene
 
-SIDE = 32  # voxels
-TRUNCATION = 3.0  # voxels: 3D-EPN's
-KNOWN = -1.0  # voxels: from here on a voxel is known; 3D-EPN's
-UNKNOWN = -1.0 - 2.0**-10  # the nearest to KNOWN that an unknown voxel may be: float16 would round what lies between to -1
 Misses = Literal["unknown", "free"]
 """What a ray that meets nothing says of the voxels along it: nothing, as in 3D-EPN's scans and a sensor's without an echo; or free."""
 
@@ -92,21 +88,14 @@ def partial_grid(
              several pictures the one with the distance nearest to 0 counts, and none that hides a voxel from view against one that
              shows it; so the order of pictures does not matter
     """
-    size = voxel_size(SIDE, (-1.0, 1.0))
-    points = np.stack(np.meshgrid(*[grid_centres(SIDE)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    kept = np.full(len(points), -np.inf)
+    from l9.geometry._virtual_kernels import keep_nearest
+
+    kept = np.full((SIDE, SIDE, SIDE), -np.inf)
+    lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
     for depth, pose in zip(depths, poses, strict=True):
-        x, y, z = moved(points, inverse_pose(pose)).T
-        with np.errstate(divide="ignore", invalid="ignore"):
-            columns, rows = np.rint(camera.fx * x / z + camera.cx), np.rint(camera.fy * y / z + camera.cy)
-            inside = (z > 0) & (columns >= 0) & (columns < camera.width) & (rows >= 0) & (rows < camera.height)
-        found = np.full(len(points), -np.inf)
-        found[inside] = (depth[rows[inside].astype(np.int64), columns[inside].astype(np.int64)] - z[inside]) / size
-        if misses == "unknown":
-            found[np.isposinf(found)] = -np.inf
-        kept = _nearer(kept, found)
-    kept = np.where(kept < KNOWN, np.minimum(kept, UNKNOWN), kept)
-    return np.clip(kept, -TRUNCATION, TRUNCATION).astype(np.float32).reshape(SIDE, SIDE, SIDE)
+        turn, place = np.ascontiguousarray(pose[:3, :3].T), np.ascontiguousarray(pose[:3, 3])
+        keep_nearest(kept, np.ascontiguousarray(depth), lens, turn, place, grid_centres(SIDE), KNOWN, misses == "free")
+    return cut_partial(kept)
 
 
 def complete_grid(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> Float32[ndarray, "32 32 32"]:
@@ -115,16 +104,9 @@ def complete_grid(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -
     raises  RefusedObject as `l9.geometry.sdf.sdf_grid`
     """
     found = measured_grid(vertices, faces, SIDE, sign="none", band=TRUNCATION).values
-    return np.minimum(found / np.float32(voxel_size(SIDE, (-1.0, 1.0))), np.float32(TRUNCATION))
+    return cut_complete(found / np.float32(voxel_size(SIDE, (-1.0, 1.0))))
 
 
 def holding_radius(vertices: Float[ndarray, "v 3"], faces: Int[ndarray, "f 3"]) -> float:
     """Of the sphere about the origin that holds the mesh, in its unit; above 0."""
     return max(float(np.linalg.norm(vertices[faces.reshape(-1)], axis=1).max()), 1e-6)
-
-
-def _nearer(one: Float[ndarray, "n"], other: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
-    """Of two distances the known one, of two known ones the nearer to 0 (the one in front where they are equal), else the greater."""
-    both = (one >= KNOWN) & (other >= KNOWN)
-    closer = (np.abs(other) < np.abs(one)) | ((np.abs(other) == np.abs(one)) & (other > one))
-    return np.where(np.where(both, closer, other > one), other, one)

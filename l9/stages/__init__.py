@@ -10,6 +10,7 @@ from l9.stages.labelled_points import labelled_points
 from l9.stages.listed_matches import listed_matches
 from l9.stages.normalise import normalise
 from l9.stages.occupancy import occupancy
+from l9.stages.published_scans import published_scans
 from l9.stages.scene_blocks import scene_blocks
 from l9.stages.sdf import sdf, sdf_points
 from l9.stages.seen_surface import seen_surface
@@ -30,6 +31,7 @@ __all__ = [
     "listed_matches",
     "normalise",
     "occupancy",
+    "published_scans",
     "scene_blocks",
     "sdf",
     "sdf_points",

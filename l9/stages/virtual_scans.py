@@ -9,11 +9,13 @@ from numpy import ndarray
 
 from l9.errors import RefusedObject, UsageError
 from l9.geometry.camera import Pinhole
+from l9.geometry.distance_fields import KNOWN
 from l9.geometry.mesh import Mesh
 from l9.geometry.scene import raycasting_scene
-from l9.geometry.virtual_scan import KNOWN, SIDE, Misses, Walk, cast_depth, complete_grid, holding_radius, partial_grid
+from l9.geometry.virtual_scan import Misses, Walk, cast_depth, complete_grid, holding_radius, partial_grid
 from l9.stages.contract import yields
 from l9.stages.limits import MAX_RESOLUTION, check_number, check_size, check_word
+from l9.stages.published_scans import FIELD_COLUMNS
 from l9.store.columns import Column, Row
 
 if TYPE_CHECKING:
@@ -45,12 +47,7 @@ def _columns(
     _check_bounds("distances", distances, 0.6, 3, "multiples")  # nearer, and a camera of 60 degrees stood among what it looks at
     _check_bounds("elevations", elevations, -90, 90, "degrees")
     check_word(stage, "misses", misses, get_args(Misses))
-    grid = (SIDE, SIDE, SIDE)
-    return (
-        Column("partial", "float16", grid, unit="voxel", axes="x y z"),
-        Column("complete", "float16", grid, unit="voxel", axes="x y z"),
-        Column("cameras", "float32", (views, 4, 4), unit="box", axes="view world camera"),
-    )
+    return (*FIELD_COLUMNS, Column("cameras", "float32", (views, 4, 4), unit="box", axes="view world camera"))
 
 
 @yields(columns=_columns, version=1)

@@ -15,6 +15,8 @@ import atheris
 with atheris.instrument_imports(include=["l9.readers"]):
     from fuzz_targets import TARGETS
 
+    import l9.readers.cnncomplete
+    import l9.readers.cnncomplete_h5
     import l9.readers.coloured
     import l9.readers.disparity
     import l9.readers.folder

@@ -5,6 +5,7 @@ import json
 import zipfile
 
 import numpy as np
+from completion_trees import complete_field, field_bytes, scan_file
 from loose_trees import colour, depth, encoded, intrinsics, rows, shifted
 from match_trees import HEADER as MATCH_HEADER
 from match_trees import lists as match_lines
@@ -103,6 +104,16 @@ def match_lists():
         (MATCH_HEADER + first, MATCH_HEADER + strange),
     )
     return ["\0".join(two).encode() for two in texts]
+
+
+def distance_fields():
+    return [field_bytes(complete_field()), field_bytes(complete_field() - 2), field_bytes(complete_field(), sides=(33, 32, 32))]
+
+
+def scan_rows():
+    stream = io.BytesIO()
+    scan_file(stream, 1, compression="gzip")
+    return [stream.getvalue()]
 
 
 def labels():

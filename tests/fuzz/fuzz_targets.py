@@ -56,11 +56,15 @@ class Target:
 
 
 def check(subject: object) -> None:
-    """AssertionError where a mesh or cloud is not what every stage relies on."""
+    """AssertionError where a mesh, a cloud or fields are not what every stage relies on."""
     if hasattr(subject, "faces"):
         assert subject.vertices.dtype == np.float64 and subject.vertices.ndim == 2 and subject.vertices.shape[1] == 3
         assert subject.faces.dtype == np.int64 and subject.faces.min() >= 0 and subject.faces.max() < len(subject.vertices)
         assert np.isfinite(subject.vertices[subject.faces.reshape(-1)]).all()
+    elif hasattr(subject, "partials"):
+        assert subject.partials.shape[1:] == subject.complete.shape == (32, 32, 32) and len(subject.partials)
+        assert subject.partials.dtype == subject.complete.dtype == np.float32 and (np.abs(subject.partials) <= 3).all()
+        assert (subject.complete >= 0).all() and (subject.complete <= 3).all()
     else:
         assert subject.points.dtype == np.float64 and subject.points.shape[1] == 3 and np.isfinite(subject.points).all()
     assert all(isinstance(line, str) for line in subject.notes)
@@ -193,6 +197,17 @@ def match_lists(data: bytes) -> None:
         assert values.dtype == np.float32 and (np.abs(values) <= LARGEST).all()
 
 
+def distance_fields(data: bytes) -> None:
+    """The bytes as a complete field and as a partial one, with a sound header first: few get there by themselves."""
+    from l9.readers.cnncomplete import FIELD_BYTES, HEADER, read
+
+    found = Found("03001627/x", ("x__0__.df", "x__0__.sdf"))
+    sound = HEADER.pack(32, 32, 32) + data.ljust(FIELD_BYTES, b"\0")[:FIELD_BYTES]
+    with contextlib.suppress(RefusedObject):
+        check(read([io.BytesIO(sound), io.BytesIO(sound)], found, "+Y"))
+    check(read([io.BytesIO(data), io.BytesIO(data)], found, "+Y"))
+
+
 def properties(data: bytes) -> None:
     from l9.readers.properties import parse_properties
 
@@ -254,6 +269,8 @@ TARGETS: dict[str, Target] = {
     "disparity": Target(seeds.disparities, function=disparity),
     "labels": Target(seeds.labels, function=vertex_labels),
     "match_lists": Target(seeds.match_lists, function=match_lists),
+    "distance_fields": Target(seeds.distance_fields, function=distance_fields),
+    "scan_rows": Target(seeds.scan_rows, "l9.readers.cnncomplete_h5:read", ".h5", {"member": "0"}, library=True),
     "properties": Target(seeds.properties, function=properties),
     "mtl": Target(seeds.materials, function=materials),
     "lists": Target(seeds.lists, function=lists),
