@@ -30,7 +30,7 @@ pipeline = Pipeline(
         Training(
             Use(Complete, mirror=True),
             Use(EpnUnet, class_scores=True, classifier_width=24),
-            Schedule(epochs=12, batch=32, lr=1e-3, curve="cosine"),
+            Schedule(epochs=30, batch=16, lr=2e-3, curve="cosine"),
             name="epn_unet_class",
             parts="train+validation/test",
             init="classifier",

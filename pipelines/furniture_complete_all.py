@@ -34,7 +34,7 @@ pipeline = Pipeline(
             Training(
                 task,
                 network,
-                Schedule(epochs=5, batch=32, lr=1e-3, curve="cosine"),
+                Schedule(epochs=8, batch=16, lr=2e-3, curve="cosine"),
                 name=name,
                 parts="train+validation/test",
                 init="classifier" if name == "epn_class" else None,
