@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -108,7 +110,10 @@ def test_a_surface_of_ones_own_is_completed(folder, tmp_path):
     fronts = made.faces[np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] > 0]
     write_mesh(scan, made.vertices * 0.4 + [10.0, 0, -5.0], fronts)
     run = find_run(home, "latest/epn_unet").name
-    report = predict_file(home, run, scan, completed)
+    words = [sys.executable, "-m", "l9.cli", "predict", run, str(scan), "--to", str(completed), "--home", str(home), "--json"]
+    told = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert told.returncode == 0, told.stderr
+    report = json.loads(told.stdout.splitlines()[-1])
     assert report == {"run": run, "file": str(scan), "mesh": str(completed), "vertices": report["vertices"], "faces": report["faces"]}
     with completed.open("rb") as stream:
         mesh = read_ply(stream, "+Y")

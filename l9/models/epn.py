@@ -72,11 +72,14 @@ class Completion(nn.Module):
         if missing:
             raise TrainingError(f"{type(self).__name__}: init brought no weights for {missing[0]} of its classifier; {cure}")
 
-    def scores(self, partial_B2RRR: Float[Tensor, "b 2 r r r"]) -> list[Tensor]:
-        """What the classifier says, (B, K), in a list; none where there is none."""
+    def check_size(self, partial_B2RRR: Tensor) -> None:
+        """ShapeError for scans of another size."""
         if partial_B2RRR.shape[1:] != (2, *[RESOLUTION] * 3):
             got = tuple(partial_B2RRR.shape)
             raise ShapeError(f"{type(self).__name__} got a batch of shape {got}; expected (B, 2, {RESOLUTION}, {RESOLUTION}, {RESOLUTION})")
+
+    def scores(self, partial_B2RRR: Float[Tensor, "b 2 r r r"]) -> list[Tensor]:
+        """What the classifier says, (B, K), in a list; none where there is none."""
         if self.classifier is None:
             return []
         with torch.no_grad():
@@ -109,6 +112,7 @@ class EpnUnet(Completion):
 
     def forward(self, partial_B2RRR: Float[Tensor, "b 2 r r r"]) -> Float[Tensor, "b r r r"]:
         """log(distance + 1), float32; ShapeError for a grid of another size."""
+        self.check_size(partial_B2RRR)
         scores = self.scores(partial_B2RRR)
         kept = [partial_B2RRR]
         for step in self.inward:
@@ -139,7 +143,7 @@ class EpnBase(Completion):
 
     def forward(self, partial_B2RRR: Float[Tensor, "b 2 r r r"]) -> Float[Tensor, "b r r r"]:
         """log(distance + 1), float32; ShapeError for a grid of another size."""
-        self.scores(partial_B2RRR)
+        self.check_size(partial_B2RRR)
         return log_distance(self.layers(partial_B2RRR))
 
 
@@ -168,6 +172,7 @@ class Epn(Completion):
 
     def forward(self, partial_B2RRR: Float[Tensor, "b 2 r r r"]) -> Float[Tensor, "b r r r"]:
         """log(distance + 1), float32; ShapeError for a grid of another size."""
+        self.check_size(partial_B2RRR)
         scores = self.scores(partial_B2RRR)
         return log_distance(self.outward(self.middle(torch.cat([self.inward(partial_B2RRR), *scores], dim=1))))
 
