@@ -1,6 +1,8 @@
 """The other four networks of 3D-EPN's code on the scans of furniture_complete: what joining, and knowing the class, is worth.
 
 run     l9 run furniture_complete_all
+takes   not seen to the end yet; the scans are those of furniture_complete
+expect  not seen yet. Eight epochs, where epn_unet_class has thirty there: to be compared among themselves
 """
 
 from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
