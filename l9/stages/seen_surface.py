@@ -14,12 +14,13 @@ from numpy import ndarray
 
 from l9.errors import RefusedObject
 from l9.geometry.camera import Pinhole
+from l9.geometry.distance_fields import SIDE
 from l9.geometry.grid import voxel_size
 from l9.geometry.mesh import Axis, Mesh, axis_vector
 from l9.geometry.open3d_library import open3d
 from l9.geometry.scene import raycasting_scene
 from l9.geometry.views import orbit_pose
-from l9.geometry.virtual_scan import SIDE, holding_radius, partial_grid
+from l9.geometry.virtual_scan import holding_radius, partial_grid
 from l9.stages.contract import yields
 from l9.stages.limits import MAX_RESOLUTION, check_number, check_size
 from l9.store.columns import Column, Row

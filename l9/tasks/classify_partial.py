@@ -13,10 +13,11 @@ from l9.data.augment import draw_flips, draw_shifts, generators, level_axes, mir
 from l9.data.batch import Batch
 from l9.data.samples import Samples
 from l9.draw.splat import splat_voxels
+from l9.geometry.distance_fields import TRUNCATION
 from l9.geometry.mesh import Axis
 from l9.models.nin3d import class_input
 from l9.tasks.classify import Classify
-from l9.tasks.completion import PARTIAL, TRUNCATION, checked_scans, network_input
+from l9.tasks.completion import PARTIAL, checked_scans, network_input
 from l9.tasks.inputs import Inputs
 
 

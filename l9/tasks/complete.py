@@ -15,9 +15,10 @@ from l9.data.batch import Batch
 from l9.data.samples import Samples
 from l9.draw.grid import sample_grid
 from l9.errors import TrainingError
+from l9.geometry.distance_fields import TRUNCATION
 from l9.geometry.mesh import Axis
-from l9.tasks.completion import COMPLETE, PARTIAL, TRUNCATION, CompletionTask, checked_scans, known_voxels, network_input
-from l9.tasks.completion_pictures import SEEN, TRUE, UNSEEN, fields_picture
+from l9.tasks.completion import COMPLETE, PARTIAL, CompletionTask, checked_scans, known_voxels, network_input
+from l9.tasks.completion_pictures import SEEN, TRUE, fields_picture
 from l9.tasks.contract import Picture, Player, Turn
 
 PAGE, ACROSS = 8, 2  # scans on the page of a batch
@@ -106,7 +107,7 @@ class Complete(CompletionTask):
     def batch_picture(self, batch: Batch, samples: Samples) -> Picture:
         """The first eight scans of the batch as the network is fed them, and the truth it is to tell."""
         partial, complete = (one[:PAGE] for one in self._moved(batch))
-        fed = torch.where(known_voxels(partial), partial.abs(), UNSEEN)
+        fed = torch.where(known_voxels(partial), partial.abs(), TRUNCATION)
         tiles = [fields_picture(pair, (SEEN, TRUE), self.up) for pair in torch.stack([fed, complete], dim=1).cpu().numpy()]
         captions = [samples.objects[int(number)] for number in batch.samples[:PAGE]]
         return Picture("first_batch", sample_grid(tiles, captions, ACROSS, "what the network is fed of a scan, and the truth"))

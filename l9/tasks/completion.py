@@ -20,13 +20,12 @@ from l9.data.batch import Batch
 from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.errors import TrainingError
+from l9.geometry.distance_fields import KNOWN, TRUNCATION
 from l9.geometry.isosurface import isosurface
 from l9.tasks.completion_pictures import completion_pages
 from l9.tasks.contract import Picture, Report, Task
 
 PARTIAL, COMPLETE = "partial", "complete"
-TRUNCATION = 3.0  # voxels
-KNOWN = -1.0  # voxels: the least signed distance that counts as seen
 SURFACE = 1.0  # voxels: the isosurface, as in the paper
 NEAR = 2.5  # voxels: where truth and answer are both farther from a surface, they are not compared
 RESAMPLES = 400  # of the bootstrap

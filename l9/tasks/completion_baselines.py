@@ -9,7 +9,8 @@ from l9.data.batch import Batch
 from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.errors import TrainingError
-from l9.tasks.completion import COMPLETE, PARTIAL, TRUNCATION, CompletionTask, checked_scans, known_voxels
+from l9.geometry.distance_fields import TRUNCATION
+from l9.tasks.completion import COMPLETE, PARTIAL, CompletionTask, checked_scans, known_voxels
 from l9.tasks.contract import Report
 from l9.tasks.scores import labelled
 

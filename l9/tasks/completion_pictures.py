@@ -14,6 +14,7 @@ from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.draw.grid import sample_grid
 from l9.draw.side_by_side import side_by_side
+from l9.geometry.distance_fields import KNOWN, TRUNCATION
 from l9.geometry.isosurface import isosurface
 from l9.geometry.mesh import Axis
 from l9.tasks.contract import Picture
@@ -21,7 +22,6 @@ from l9.tasks.contract import Picture
 SHOWN, ACROSS = 8, 2  # scans on a page, and in a row of it
 SIZE = 170  # pixels along each edge of a surface's picture
 LEVEL = 1.0  # voxels: the isosurface, as in the paper
-UNSEEN = 3.0  # voxels: what is drawn of a scan is what it saw
 SEEN, ANSWERED, TRUE = (222, 150, 84), (92, 148, 214), (160, 164, 172)  # RGB
 
 
@@ -52,7 +52,7 @@ def fields_picture(fields: Float[ndarray, "n v v v"], colours: Sequence[tuple[in
 def seen(batch: Batch) -> Float[Tensor, "b v v v"]:
     """Distances of a batch's scans where they are known, 3 voxels elsewhere."""
     partial = batch.fixed("partial").float()
-    return torch.where(partial >= -1, partial.abs(), UNSEEN)
+    return torch.where(partial >= KNOWN, partial.abs(), TRUNCATION)
 
 
 def _numbers(field: Tensor) -> Float[ndarray, "b v v v"]:
