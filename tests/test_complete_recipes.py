@@ -111,7 +111,7 @@ def test_a_surface_of_ones_own_is_completed(folder, tmp_path):
     write_mesh(scan, made.vertices * 0.4 + [10.0, 0, -5.0], fronts)
     run = find_run(home, "latest/epn_unet").name
     words = [sys.executable, "-m", "l9.cli", "predict", run, str(scan), "--to", str(completed), "--home", str(home), "--json"]
-    told = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    told = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, timeout=500)
     assert told.returncode == 0, told.stderr
     report = json.loads(told.stdout.splitlines()[-1])
     assert report == {"run": run, "file": str(scan), "mesh": str(completed), "vertices": report["vertices"], "faces": report["faces"]}
