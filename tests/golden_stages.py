@@ -30,6 +30,7 @@ from l9.stages import (
     scene_blocks,
     sdf,
     sdf_points,
+    seen_surface,
     surface_points,
     view_pairs,
     views,
@@ -45,6 +46,7 @@ STEPS = {
     "occupancy": [(occupancy, {"resolution": 24, "kind": "solid", "rotations": 3})],
     "sdf": [(sdf, {"resolution": 24, "dtype": "float16"})],
     "sdf_points": [(sdf_points, {"count": 256, "seed": 0})],
+    "seen_surface": [(seen_surface, {"views": 2, "size": 64})],
     "surface_points": [(surface_points, {"count": 256, "seed": 0})],
     "published_scans": [(published_scans, {})],
     "virtual_scans": [(virtual_scans, {"scans": 1, "seed": 0})],
@@ -89,6 +91,12 @@ def _cloud(mesh):
     """1,000 points of the mesh, each labelled by the eighth of space it lies in."""
     points, normals, _ = sample_surface(mesh.vertices, mesh.faces, 1000, seed=0)
     return PointCloud(points.astype(np.float64), normals.astype(np.float64), (points > 0) @ np.array([1, 2, 4]))
+
+
+def _front(mesh):
+    """The faces that look to +z."""
+    corners = mesh.vertices[mesh.faces]
+    return Mesh(mesh.vertices, mesh.faces[np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] > 0])
 
 
 def _frames(colour, depth):
@@ -144,7 +152,7 @@ def measured():
     mesh, found = Mesh(made.vertices, made.faces), {}
     scans = {"scene_blocks": _scan, "fused_blocks": _scan, "fused_mesh": _scan}
     pairs = {"view_pairs": _pair, "dense_matches": _pair, "key_point_matches": _pair, "listed_matches": _lists, "volume_matches": _pair}
-    subjects = {"labelled_points": _cloud, "published_scans": _fields, **scans, **pairs}
+    subjects = {"labelled_points": _cloud, "published_scans": _fields, "seen_surface": _front, **scans, **pairs}
     for name, steps in STEPS.items():
         subject = subjects.get(name, lambda mesh: mesh)(mesh)
         (row,) = run_stages(subject, steps, object_id="chair/0000")

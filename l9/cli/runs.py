@@ -22,15 +22,27 @@ def evaluate(run_name: RunName, home: Home = HOME, as_json: AsJson = False) -> N
     answer(report, as_json, f"{report['run']}\n{lines}")
 
 
-def predict(run_name: RunName, file: Path, home: Home = HOME, as_json: AsJson = False) -> None:
-    """What a trained network says of one file: its five best answers."""
+def predict(
+    run_name: RunName,
+    file: Path,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="Where a completed surface goes, .ply; default: FILE_completed.ply here.", show_default=False),
+    ] = None,
+    home: Home = HOME,
+    as_json: AsJson = False,
+) -> None:
+    """What a trained network says of one file: its five best answers, or the surface it completes."""
     from l9.evaluate.brought import brought_network
     from l9.evaluate.predict import check_file, predict_file
     from l9.progress import say
 
     check_file(file)
     with brought_network(opened(home), run_name, say) as place:
-        report = predict_file(place, run_name, file)
+        report = predict_file(place, run_name, file, to)
+    if "mesh" in report:
+        answer(report, as_json, f"{file} ({report['run']})\n  {report['mesh']}: {report['vertices']:,} vertices, {report['faces']:,} faces")
+        return
     lines = "\n".join(f"  {one['class']:24} {100 * one['probability']:5.1f} %" for one in report["answers"])
     answer(report, as_json, f"{file} ({report['run']})\n{lines}")
 

@@ -6,9 +6,10 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from l9.config import Prep, Use
+from l9.config import Prep, Use, with_defaults
 from l9.data.batch import Batch, Field
 from l9.errors import UsageError
+from l9.evaluate.mesh_file import check_mesh_path, write_mesh
 from l9.evaluate.restored import restored
 from l9.evaluate.runs import find_run, network_of, training_facts
 from l9.fingerprint import Json
@@ -22,23 +23,34 @@ READER = "l9.readers.folder:read"  # a file of one's own is read by its ending, 
 ANSWERS = 5
 
 
-def predict_file(home: Path, words: str, file: Path) -> dict[str, Any]:
+def predict_file(home: Path, words: str, file: Path, to: Path | None = None) -> dict[str, Any]:
     """`{"run", "file", "answers": [{"class", "probability"}, ...]}`, the five best first.
 
-    raises  UsageError where there is no such run or file; RefusedObject where the file cannot be used
+    Of a task that makes a surface of a file: `{"run", "file", "mesh", "vertices", "faces"}`, and a PLY file of it.
+
+    to      where that goes; None: `<file>_completed.ply` in the current folder
+    raises  UsageError where there is no such run or file, or `to` is no .ply; RefusedObject where the file cannot be used
     """
     check_file(file)
     folder = network_of(find_run(home, words))
     facts = training_facts(folder)
     task: Any = Use(facts["training"]["task"]["target"]).resolve()
-    if task.predict is Task.predict:
+    makes_surface = task.surface is not Task.surface
+    if task.predict is Task.predict and not makes_surface:
         raise UsageError(f"{folder.name}: task {task.__name__} says nothing of a single file; l9 eval {folder.name} tests it again")
+    if to is not None and not makes_surface:
+        raise UsageError(f"--to {to}: task {task.__name__} of {folder.name} answers in words; leave --to out")
+    target = check_mesh_path(to or Path(f"{file.stem}_completed.ply")) if makes_surface else None
     chosen = facts["sets"][(facts["training"]["test"] or list(facts["sets"]))[0]]
-    batch = _batch_of(file.resolve(), chosen["prep"], facts["up"])
+    own = [with_defaults(Use(name), leading=1).to_plain() for name in task.own_stages]
+    batch = _batch_of(file.resolve(), cast(list[dict[str, Any]], own) or chosen["prep"], facts["up"])
     assembly = restored(folder, home)
+    about: dict[str, Any] = {"run": folder.name, "file": str(file)}
+    if target is not None:
+        return about | write_mesh(target, *assembly.task.surface(batch))
     with torch.no_grad():
         answers = assembly.task.predict(batch)[0]
-    return {"run": folder.name, "file": str(file), "answers": answers[:ANSWERS]}
+    return about | {"answers": answers[:ANSWERS]}
 
 
 def check_file(file: Path) -> None:

@@ -13,6 +13,7 @@ from l9.stages.occupancy import occupancy
 from l9.stages.published_scans import published_scans
 from l9.stages.scene_blocks import scene_blocks
 from l9.stages.sdf import sdf, sdf_points
+from l9.stages.seen_surface import seen_surface
 from l9.stages.surface_points import surface_points
 from l9.stages.view_pairs import view_pairs
 from l9.stages.views import views
@@ -34,6 +35,7 @@ __all__ = [
     "scene_blocks",
     "sdf",
     "sdf_points",
+    "seen_surface",
     "surface_points",
     "view_pairs",
     "views",

@@ -61,9 +61,11 @@ class Task:
     columns  the columns the loader must map for this task
     samples  name of a ragged column whose items are the samples; None: a sample is a row
     version  part of the training's key: raise it whenever the same settings would train differently
+    own_stages  what a file of a person's own is put through for `l9 predict` instead of the set's stages; none: through those
     """
 
     version: int = 1
+    own_stages: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     samples: str | None = None
 
@@ -122,6 +124,10 @@ class Task:
 
     def predict(self, batch: Batch) -> list[list[dict[str, Any]]]:
         """For each sample, answers from best to worst as plain values (`{"class": "chair", "probability": 0.93}`)."""
+        raise NotImplementedError
+
+    def surface(self, batch: Batch) -> tuple[ndarray, ndarray]:
+        """Of a batch of one file the surface that the task makes of it: vertices (v, 3), in the file's units and axes, and faces (f, 3)."""
         raise NotImplementedError
 
     def state(self) -> dict[str, np.ndarray]:

@@ -1,0 +1,47 @@
+"""The other four networks of 3D-EPN's code on the scans of furniture_complete: what joining, and knowing the class, is worth.
+
+run     l9 run furniture_complete_all
+takes   not seen to the end yet; the scans are those of furniture_complete
+expect  not seen yet. Eight epochs, where epn_unet_class has thirty there: to be compared among themselves
+"""
+
+from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
+from l9.models.epn import Epn, EpnBase, EpnUnet
+from l9.models.nin3d import Nin3d
+from l9.stages import normalise, virtual_scans
+from l9.tasks.classify_partial import ClassifyPartial
+from l9.tasks.complete import Complete
+
+scans = Prep(Use(normalise, kind="cube"), Use(virtual_scans, scans=6))
+task = Use(Complete, mirror=True)
+networks = {
+    "epn_base": Use(EpnBase),
+    "epn_unet": Use(EpnUnet),
+    "epn": Use(Epn),
+    "epn_class": Use(Epn, class_scores=True, classifier_width=24),
+}
+
+pipeline = Pipeline(
+    name="furniture-complete-all",
+    sets={"furniture": Set("furniture", scans, classes="furniture19", fold=0)},
+    trainings=(
+        Training(
+            Use(ClassifyPartial, mirror=True),
+            Use(Nin3d, width=24),
+            Schedule(epochs=6, batch=32, lr=1e-3, curve="cosine"),
+            name="classifier",
+            parts="train+validation/test",
+        ),
+        *(
+            Training(
+                task,
+                network,
+                Schedule(epochs=8, batch=16, lr=2e-3, curve="cosine"),
+                name=name,
+                parts="train+validation/test",
+                init="classifier" if name == "epn_class" else None,
+            )
+            for name, network in networks.items()
+        ),
+    ),
+)
