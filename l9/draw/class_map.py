@@ -30,8 +30,8 @@ def class_map(
     axes.scatter(*places[labels < 0].T, s=8, color="lightgrey")
     for number in np.unique(labels[labels >= 0]):
         name = shortened(legible(classes[number]), WIDEST_NAME, NAME_SIZE)
-        mark = MARKS[number // COLOURS % len(MARKS)]
-        axes.scatter(*places[labels == number].T, s=36, color=f"C{number % COLOURS}", marker=mark, label=name, edgecolors="white", linewidths=0.4)
+        look = {"color": f"C{number % COLOURS}", "marker": MARKS[number // COLOURS % len(MARKS)], "edgecolors": "white", "linewidths": 0.4}
+        axes.scatter(*places[labels == number].T, s=36, label=name, **look)
     axes.set(xlabel=axes_names[0], ylabel=axes_names[1])
     axes.set_title(legible(title), parse_math=False)
     if 0 < len(np.unique(labels[labels >= 0])) <= MOST_NAMED:

@@ -11,9 +11,7 @@ EDGE_AXES = np.array([number // 4 for number in range(len(EDGES))])  # the axis 
 EDGE_STARTS = np.array([CORNERS[low] for low, _ in EDGES])  # its lower corner
 
 
-def isosurface(
-    field: Float[ndarray, "x y z"], level: float, outside: float = 0.0
-) -> tuple[Float32[ndarray, "v 3"], Int32[ndarray, "f 3"]]:
+def isosurface(field: Float[ndarray, "x y z"], level: float, outside: float = 0.0) -> tuple[Float32[ndarray, "v 3"], Int32[ndarray, "f 3"]]:
     """Vertices, in voxels (0 is the first voxel's centre), and faces around what lies above the level, counter-clockwise from outside.
 
     field    finite numbers at voxel centres; no vertex where none is above the level

@@ -1,4 +1,4 @@
-"""A voxel autoencoder, plain or variational (Brock, Lim, Ritchie, Weston, 2016, arXiv 1608.04236, section 2), and a classifier on its encoder.
+"""A voxel autoencoder, plain or variational (Brock, Lim, Ritchie, Weston, 2016, arXiv 1608.04236), and a classifier on its encoder.
 
 B batch   C channels   D H W the grid's x y z   R resolution   Z numbers of a code   K classes
 in  x_BCDHW of one channel, +1 occupied, -1 empty        out  logits of occupancy, of the same shape, by way of a code_BZ
@@ -146,6 +146,8 @@ def initialise(layer: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def drawn_code(mean_BZ: Float[Tensor, "b z"], log_variance_BZ: Float[Tensor, "b z"], noise_BZ: Float[Tensor, "b z"]) -> Float[Tensor, "b z"]:
+def drawn_code(
+    mean_BZ: Float[Tensor, "b z"], log_variance_BZ: Float[Tensor, "b z"], noise_BZ: Float[Tensor, "b z"]
+) -> Float[Tensor, "b z"]:
     """mean + deviation * noise, the reparameterisation of Kingma & Welling, section 2.4."""
     return mean_BZ + torch.exp(0.5 * log_variance_BZ) * noise_BZ
