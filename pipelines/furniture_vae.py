@@ -21,9 +21,9 @@ grid = Prep(
 
 def coder(name: str, variational: bool) -> Training:
     """An autoencoder of every object of the training folds, whatever its class; its codes are judged on the classes of the classifiers."""
-    schedule = Schedule(epochs=25, batch=16, lr=2e-3, curve="cosine", warmup=0.02)
+    schedule = Schedule(epochs=20, batch=16, lr=3e-3, curve="cosine", warmup=0.05)
     model = Use(VoxelAutoencoder, variational=variational)
-    return Training(Use(Reconstruct, gamma=0.8), model, schedule, name, sets=("objects",), test=("furniture",))
+    return Training(Use(Reconstruct, gamma=0.7, augment=False), model, schedule, name, sets=("objects",), test=("furniture",))
 
 
 def classifiers(labels: int | None, steps: int, augment: bool = False) -> tuple[Training, Training]:
@@ -42,9 +42,9 @@ pipeline = Pipeline(
     trainings=(
         coder("ae", variational=False),
         coder("vae", variational=True),
-        *classifiers(50, steps=120),
-        *classifiers(100, steps=200),
-        *classifiers(None, steps=400),
-        *classifiers(100, steps=400, augment=True),
+        *classifiers(50, steps=60),
+        *classifiers(100, steps=100),
+        *classifiers(None, steps=240),
+        *classifiers(100, steps=240, augment=True),
     ),
 )

@@ -34,7 +34,7 @@ class VoxelEncoder(nn.Module):
             nn.Flatten(),
             nn.Linear(8 * width * small**3, small**3, bias=False),
             nn.BatchNorm1d(small**3),
-            nn.ELU(),
+            nn.ELU(inplace=True),
         )
         self.mean = nn.Sequential(nn.Linear(small**3, code, bias=False), nn.BatchNorm1d(code))
 
@@ -72,7 +72,7 @@ class VoxelAutoencoder(nn.Module):
         self.decoder = nn.Sequential(
             nn.Linear(code, small**3, bias=False),
             nn.BatchNorm1d(small**3),
-            nn.ELU(),
+            nn.ELU(inplace=True),
             nn.Unflatten(1, (1, small, small, small)),
             *_normed(Convolution(1, 8 * width, 3, padding=1, bias=False)),
             *_normed(nn.ConvTranspose3d(8 * width, 4 * width, 3, stride=2, bias=False)),
@@ -135,7 +135,7 @@ def _small(resolution: int) -> int:
 
 
 def _normed(layer: nn.Conv3d | nn.ConvTranspose3d) -> list[nn.Module]:
-    return [layer, nn.BatchNorm3d(layer.out_channels), nn.ELU()]
+    return [layer, nn.BatchNorm3d(layer.out_channels), nn.ELU(inplace=True)]
 
 
 def initialise(layer: nn.Module) -> None:
