@@ -21,6 +21,7 @@ from l9.errors import TrainingError
 from l9.geometry.mesh import Axis
 from l9.models.pointnet import PENALTY_WEIGHT, transform_penalty
 from l9.tasks.contract import Picture, Player, Report, Task, Turn
+from l9.tasks.few_labels import few_labelled
 from l9.tasks.inputs import BOX_SIZE, Inputs, OccupancyInputs, PointInputs, log_box_size
 from l9.tasks.pictures import PAGE, TILE, classification_pictures, input_page
 from l9.tasks.scores import best_answers, classification_report, labelled
@@ -54,6 +55,7 @@ class Classify(Task):
     box_size         whether the network is also given the logarithms of the box's sides (column `box_size`), which no pose changes:
                      VoxNet(extra=3)
     augment          False: every object exactly as it stands, in training and in evaluation, which then has one vote
+    labels           how many training samples are learnt from, as if no other had a label (see l9/tasks/few_labels.py); None: all
     """
 
     def __init__(
@@ -72,8 +74,9 @@ class Classify(Task):
         weight_decay: float = 0.0,
         box_size: bool = False,
         augment: bool = True,
+        labels: int | None = None,
     ) -> None:
-        self.classes, self.votes, self.augment = classes, votes, augment
+        self.classes, self.votes, self.augment, self.labels = classes, votes, augment, labels
         self.label_smoothing, self.optimizer, self.lr, self.weight_decay = label_smoothing, optimizer, lr, weight_decay
         self.inputs: Inputs = OccupancyInputs(up, shift, mirror) if inputs == "occupancy" else PointInputs(up, points, jitter)
         self.box_size = box_size
@@ -85,6 +88,10 @@ class Classify(Task):
             raise TrainingError("Classify needs a network; give its training a model, such as Use(VoxNet)")
         self._network = model
         super().bind(model)
+
+    def learnt(self, samples: Samples, seed: int) -> Samples:
+        """As many as `labels` says; TrainingError where there are fewer."""
+        return samples if self.labels is None else few_labelled(samples, self.labels, seed)
 
     def fit(self, samples: Samples) -> None:
         """Nothing is kept. TrainingError before any step is made if a sample has no label, or points or votes do not fit what is stored."""

@@ -73,6 +73,10 @@ class Task:
         """Take the network (None for a baseline); called once, before `fit`."""
         self.model = model
 
+    def learnt(self, samples: Samples, seed: int) -> Samples:
+        """Those of the training samples that the task learns from, by the run's seed; all, unless a task says otherwise. Before `fit`."""
+        return samples
+
     def fit(self, samples: Samples) -> None:
         """Once over the training samples in fixed order before step 0: class weights, means, retrieval tables."""
 

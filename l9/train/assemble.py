@@ -79,6 +79,7 @@ def assemble(job: Job, device: torch.device) -> Assembly:
     samples = Samples.concat([_pick(job, name, part, task.samples) for name in learn for part in taught])
     if len(samples) == 0:
         raise TrainingError(f"no training samples in {', '.join(learn)}; check fold, classes and labels with l9 data check")
+    samples = task.learnt(samples, job["seed"])
     schedule = training.schedule or Schedule(epochs=1)
     learnt, tests = samples, {}
     if job["overfit"]:

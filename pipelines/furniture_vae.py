@@ -1,0 +1,50 @@
+"""A voxel autoencoder, plain and variational (Brock et al., 2016), and what its encoder is worth where labels are few.
+
+run     l9 run pipelines/furniture_vae.py
+takes   not measured yet
+expect  not measured yet
+"""
+
+from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
+from l9.models.voxel_vae import VoxelAutoencoder, VoxelClassifier
+from l9.stages import coarse_occupancy, normalise, occupancy, views
+from l9.tasks.classify import Classify
+from l9.tasks.reconstruct import Reconstruct
+
+grid = Prep(
+    Use(normalise, kind="cube"),
+    Use(occupancy, resolution=32, kind="surface", rotations=12),
+    Use(coarse_occupancy),
+    Use(views, count=2, size=96),
+)
+
+
+def coder(name: str, variational: bool) -> Training:
+    """An autoencoder of every object of the training folds, whatever its class; its codes are judged on the classes of the classifiers."""
+    schedule = Schedule(epochs=20, batch=16, lr=3e-3, curve="cosine", warmup=0.05)
+    model = Use(VoxelAutoencoder, variational=variational)
+    return Training(Use(Reconstruct, gamma=0.7, augment=False), model, schedule, name, sets=("objects",), test=("furniture",))
+
+
+def classifiers(labels: int | None, steps: int, augment: bool = False) -> tuple[Training, Training]:
+    """The same network, schedule and labels twice: from scratch, and from the encoder of the plain autoencoder."""
+    task = Use(Classify, labels=labels, augment=augment)
+    schedule = Schedule(steps=steps, batch=25, lr=1e-3, curve="cosine", warmup=0.1)
+    name = f"{labels or 'all'}{'_augmented' if augment else ''}"
+    scratch = Training(task, Use(VoxelClassifier), schedule, f"scratch_{name}", sets=("furniture",), test=("furniture",))
+    finetuned = Training(task, Use(VoxelClassifier), schedule, f"finetuned_{name}", sets=("furniture",), test=("furniture",), init="ae")
+    return scratch, finetuned
+
+
+pipeline = Pipeline(
+    name="furniture-vae",
+    sets={"objects": Set("furniture", grid, fold=0), "furniture": Set("furniture", grid, classes="furniture19", fold=0)},
+    trainings=(
+        coder("ae", variational=False),
+        coder("vae", variational=True),
+        *classifiers(50, steps=60),
+        *classifiers(100, steps=100),
+        *classifiers(None, steps=240),
+        *classifiers(100, steps=240, augment=True),
+    ),
+)
