@@ -125,7 +125,7 @@ def _places(points: Float64[ndarray, "n 3"], corner: Float64[ndarray, "3"], voxe
 
 
 def _inside(places: Int64[ndarray, "n 3"], shape: tuple[int, int, int]) -> Bool[ndarray, "n"]:
-    return ((places >= 0) & (places < np.array(shape))).all(axis=1)
+    return np.asarray(((places >= 0) & (places < np.array(shape))).all(axis=1))
 
 
 def _most_of(
@@ -144,4 +144,3 @@ def _around(counts: Int[ndarray, "x y"]) -> Int64[ndarray, "x y"]:
     """Sums over the 31 x 31 columns around each, nothing beyond the edge."""
     sums = np.pad(counts, SIDE // 2 + np.array([1, 0])).astype(np.int64).cumsum(axis=0).cumsum(axis=1)
     return sums[SIDE:, SIDE:] - sums[:-SIDE, SIDE:] - sums[SIDE:, :-SIDE] + sums[:-SIDE, :-SIDE]
-

@@ -43,7 +43,7 @@ class ColumnNet(nn.Module):
             given = f"channels {channels}, widths {tuple(widths)}, hidden {hidden}, classes {classes}"
             raise RecipeError(f"ColumnNet: {given}; expected 1 or 2 channels, three widths, hidden from 1 on, classes from 3 on")
         self.channels, self.classes = channels, classes
-        self.blocks = nn.ModuleList(_block(before, after) for before, after in zip([channels, *widths], widths, strict=False))
+        self.blocks = nn.Sequential(*(_block(before, after) for before, after in zip([channels, *widths], widths, strict=False)))
         self.hidden = nn.Linear(widths[-1] * LEFT[0] * LEFT[1] * LEFT[2], hidden)
         self.last = nn.Linear(hidden, classes * HEIGHT)
         self.learnt: Tensor
@@ -55,9 +55,8 @@ class ColumnNet(nn.Module):
         if x_BCZXY.shape[1:] != (self.channels, HEIGHT, SIDE, SIDE):
             expected = f"(B, {self.channels}, {HEIGHT}, {SIDE}, {SIDE})"
             raise ShapeError(f"ColumnNet(channels={self.channels}) got a batch of shape {tuple(x_BCZXY.shape)}; expected {expected}")
-        for block in self.blocks:
-            x_BCZXY = block(x_BCZXY)
-        hidden_BH = nn.functional.dropout(nn.functional.relu(self.hidden(x_BCZXY.flatten(1))), 0.5, self.training)
+        hidden_BH = nn.functional.relu(self.hidden(self.blocks(x_BCZXY).flatten(1)))
+        hidden_BH = nn.functional.dropout(hidden_BH, 0.5, self.training)
         logits_BKZ: Tensor = self.last(hidden_BH).unflatten(1, (self.classes, HEIGHT))
         return logits_BKZ
 
@@ -72,15 +71,18 @@ class ColumnNet(nn.Module):
         """
         along, across = (size - SIDE + 1 for size in x_CZXY.shape[2:])
         if self.training or min(along, across) < 1 or along % STRIDE or across % STRIDE:
-            raise ShapeError(f"ColumnNet.slide got {tuple(x_CZXY.shape)}; expected evaluation mode, and 30 voxels more than a multiple of 8")
+            raise ShapeError(
+                f"ColumnNet.slide got {tuple(x_CZXY.shape)}; expected evaluation mode, and 30 voxels more than a multiple of 8"
+            )
         parts = x_CZXY[None]
-        for block in self.blocks:
-            strided, *after = block
+        for block in self.blocks.children():
+            strided, *after = block.children()
+            assert isinstance(strided, nn.Conv3d)
             dense = nn.functional.conv3d(parts, strided.weight, strided.bias, (2, 1, 1))
             for layer in after:
                 dense = layer(dense)
             parts = torch.cat([dense[..., first::2, second::2] for first in (0, 1) for second in (0, 1)])
-        kernel = self.hidden.weight.unflatten(1, (-1, *LEFT))
+        kernel = self.hidden.weight.view(len(self.hidden.weight), -1, *LEFT)
         hidden = nn.functional.relu(nn.functional.conv3d(parts, kernel, self.hidden.bias)).squeeze(2)
         scores = self.last(hidden.permute(0, 2, 3, 1)).unflatten(3, (self.classes, HEIGHT))
         # the parts' number is, of the last stride, the one before and the first: its place along x, then along y

@@ -20,7 +20,7 @@ FINEST, COARSEST = 0.01, 1.0  # metres of a voxel
 PIECE = 64  # voxels of a cube that is read from what was fused
 
 
-def _columns(voxel: float = 0.048, every: int = 1, per_scan: int = 200) -> tuple[Column, ...]:
+def _columns(voxel: int | float = 0.048, every: int = 1, per_scan: int = 200) -> tuple[Column, ...]:
     check_size("scene_columns", "voxel", voxel, least=FINEST, most=COARSEST, unit="metres")
     check_number("scene_columns", "every", every, most=MAX_EVERY)
     check_number("scene_columns", "per_scan", per_scan, most=1_000_000)
@@ -37,7 +37,7 @@ def _columns(voxel: float = 0.048, every: int = 1, per_scan: int = 200) -> tuple
 
 
 @yields(columns=_columns, version=1)
-def scene_columns(scan: Scan, voxel: float = 0.048, every: int = 1, per_scan: int = 200) -> Iterator[Row]:
+def scene_columns(scan: Scan, voxel: int | float = 0.048, every: int = 1, per_scan: int = 200) -> Iterator[Row]:
     """One row: `size` columns of 62 voxels, y fastest, from `corner` on, in the scan's axes turned so that z is up.
 
     The bottom lies 1.5 voxels below the floor: the fullest height of the half metre above the lowest 1 % of the surface.
@@ -105,18 +105,20 @@ def _seen(scan: Scan, found: ScanColumns, every: int) -> Bool[ndarray, "x y z"]:
         note_once(scan, "no frame measured a surface: what is known is the surface alone")
         return known
     x, y = (int(number) for number in np.rint(found.corner[:2] / found.voxel))
-    for along in range(0, known.shape[0], PIECE):
-        for across in range(0, known.shape[1], PIECE):
-            part = known[along : along + PIECE, across : across + PIECE]
-            piece = fusion.grid_block((x + along, y + across, 0), PIECE).known
-            part[:] = piece[: part.shape[0], : part.shape[1], :HEIGHT]
+    along, across = found.labels.shape[:2]
+    for left in range(0, along, PIECE):
+        for near in range(0, across, PIECE):
+            piece = fusion.grid_block((x + left, y + near, 0), PIECE).known
+            known[left : left + PIECE, near : near + PIECE] = piece[: along - left, : across - near, :HEIGHT]
     return known
 
 
 def _note(scan: Scan, surface: Surface, found: ScanColumns, centres: int) -> None:
     outside = int((found.vertices < 0).sum())
     if outside:
-        note_once(scan, f"{outside:,} of {len(found.vertices):,} vertices lie below or above the columns' {HEIGHT} voxels: without an answer")
+        note_once(
+            scan, f"{outside:,} of {len(found.vertices):,} vertices lie below or above the columns' {HEIGHT} voxels: without an answer"
+        )
     if surface.labels is None:
         note_once(scan, "no labels: nothing to learn from")
     elif not centres:
