@@ -40,6 +40,20 @@ def room(side=2.4, height=1.8, base=0.0, chair=(0.6, 0.6), labels=(FLOOR, WALL, 
     )
 
 
+def furnished(seat=(0.2, 0.2), table=(1.3, 1.3)):
+    """Two tops of a square metre and one height, of which one has a back: height alone does not tell them apart."""
+    things = joined(
+        quad((*seat, 0.48), (0.96, 0, 0), (0, 0.96, 0), CHAIR),
+        quad((*seat, 0.48), (0.96, 0, 0), (0, 0, 0.7), CHAIR),
+        quad((*table, 0.48), (0.96, 0, 0), (0, 0.96, 0), TABLE),
+    )
+    plain = room()
+    keep, count = slice(0, 12), 12  # floor and walls
+    both = np.concatenate([plain.labels[keep], things.labels])
+    vertices, faces = np.concatenate([plain.vertices[keep], things.vertices]), np.concatenate([plain.faces[:6], things.faces + count])
+    return Surface(vertices, faces, None, both, both)
+
+
 def row_of(surface, frames=None, up="+Z", **arguments):
     """What the stage makes of a surface, and the notes."""
     scan = Scan(frames, surface, up)

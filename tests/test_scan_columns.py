@@ -15,15 +15,15 @@ VOXEL = 0.048
 
 def test_a_room_by_hand():
     found = scan_columns_of(room(base=0.3), "+Z", VOXEL)
-    assert_allclose(found.corner, [0, 0, 0.3 - 1.5 * VOXEL], atol=1e-9)
+    assert_allclose(found.corner, [0, 0, 0.3 - 2.5 * VOXEL], atol=1e-9)
     assert found.labels.shape == (51, 51, HEIGHT)  # 2.4 m and the voxel that the far edge touches
     assert set(np.unique(found.labels)) == {0, WALL, FLOOR, CHAIR}
-    assert_array_equal(found.labels[30:50, 30:50, 1], FLOOR)  # its middle is the layer above the lowest
-    assert not found.labels[:, :, 0].any() and not found.labels[30:, 30:, 2:].any()
-    assert_array_equal(found.labels[5:40, 0, 3:38], WALL)
+    assert_array_equal(found.labels[30:50, 30:50, 2], FLOOR)  # its middle is the third layer
+    assert not found.labels[:, :, :2].any() and not found.labels[30:, 30:, 3:].any()
+    assert_array_equal(found.labels[5:40, 0, 4:39], WALL)
     x = int(0.7 / VOXEL)
-    assert_array_equal(np.flatnonzero(found.labels[x, x]), [1, 11])  # the floor, and the seat 0.48 m above it
-    assert found.labels[x, x, 11] == CHAIR
+    assert_array_equal(np.flatnonzero(found.labels[x, x]), [2, 12])  # the floor, and the seat 0.48 m above it
+    assert found.labels[x, x, 12] == CHAIR
     assert (found.vertices >= 0).all()
     assert found.labels.ravel()[found.vertices[12]] == CHAIR
 
@@ -31,7 +31,7 @@ def test_a_room_by_hand():
 def test_what_most_of_a_voxel_is():
     """A voxel that 60 % of one thing and 40 % of another share is the first; vertices alone decide only where nothing else is."""
     strip = joined(quad((0, 0, 0), (0.6, 0, 0), (0, 3, 0), FLOOR), quad((0.6, 0, 0), (2.4, 0, 0), (0, 3, 0), CHAIR))
-    assert_array_equal(scan_columns_of(strip, "+Z", 1.0).labels[:2, 1, 1], [FLOOR, CHAIR])
+    assert_array_equal(scan_columns_of(strip, "+Z", 1.0).labels[:2, 1, 2], [FLOOR, CHAIR])
     loose = Surface(np.concatenate([strip.vertices, [[1.5, 1.5, 1.2]]]), strip.faces, None, np.append(strip.labels, WALL), None)
     found = scan_columns_of(loose, "+Z", 1.0)
     assert found.vertices[-1] >= 0 and found.labels.ravel()[found.vertices[-1]] == 0  # no face names it

@@ -40,7 +40,7 @@ def test_a_room_of_a_surface_alone():
     assert_array_equal(row["column_known"], (row["column_labels"] > 0).astype(np.uint8))  # nothing else is known
     assert_array_equal(row["vertex_labels"], room().labels)
     assert_array_equal(labels.ravel()[row["vertex_voxels"][12:16]], CHAIR)
-    assert_allclose(row["corner"], [0, 0, -1.5 * VOXEL], atol=1e-9)
+    assert_allclose(row["corner"], [0, 0, -2.5 * VOXEL], atol=1e-9)
     assert row["shares"].shape == (7, 2) and row["shares"][0, 0] == 0 and row["shares"][-1, 1] == len(row["centres"])
     assert_array_equal(row["shares"][1:, 0], row["shares"][:-1, 1])
     assert np.ptp(np.diff(row["shares"], axis=1)) <= 1
@@ -56,7 +56,7 @@ def test_frames_say_what_was_seen():
     """Free before the wall at y = 1.8, the wall itself and one voxel behind it; nothing farther, nothing beside the view."""
     row, notes = row_of(room(), wall_ahead())
     known, labels = grid(row, "column_known"), grid(row)
-    along = known[25, :, int((1.0 + 1.5 * VOXEL) / VOXEL)]
+    along = known[25, :, int((1.0 + 2.5 * VOXEL) / VOXEL)]
     assert along[8:37].all() and not along[40:].any() and notes == []
     assert not known[2, 8, 40:].any()
     assert ((labels > 0) <= (known > 0)).all()
@@ -66,7 +66,7 @@ def test_frames_and_surface_stay_together_whichever_axis_is_up():
     turn = np.eye(4)
     turn[:3, :3] = [[1, 0, 0], [0, 0, 1], [0, -1, 0]]  # z to y
     plain = room()
-    moved = Surface(plain.vertices + [0.02, 0.02, 0], plain.faces, None, plain.labels, None)  # from the edges of voxels
+    moved = Surface(plain.vertices + np.array([0.02, 0.02, 0]), plain.faces, None, plain.labels, None)  # from the edges of voxels
     turned = Surface(moved.vertices @ turn[:3, :3].T, plain.faces, None, plain.labels, None)
     expected, _ = row_of(moved, wall_ahead())
     found, _ = row_of(turned, wall_ahead(turn=turn), up="+Y")

@@ -1,6 +1,7 @@
 """A scan's voxels as upright columns: what each is, whether it was seen, and which columns a network can learn from.
 
-Columns stand on a layer below the scan's floor and are 62 voxels high; with voxels of 4.8 cm, 31 x 31 of them span 1.5 x 1.5 x 3.0 m.
+Columns begin two and a half voxels below the scan's floor and are 62 voxels high; with voxels of 4.8 cm, 31 x 31 of them span
+1.5 x 1.5 x 3.0 m.
 source  Dai et al., ScanNet, CVPR 2017, section 5.2; which columns are kept: Qi et al., PointNet++, 2017, its loader of ScanNet
 """
 
@@ -17,7 +18,7 @@ from l9.geometry.surface_spread import spread_points
 
 HEIGHT, SIDE = 62, 31  # voxels of a neighbourhood: up, and along both sides
 EMPTY, UNANNOTATED = 0, 41  # labels besides NYU's 1 to 40
-BELOW = 1.5  # voxels between the bottom of the columns and the floor, which a sensor's noise and a slope spread
+BELOW = 2.5  # voxels between the bottom of the columns and the floor: a move by 2 voxels, noise and a slope leave it within
 CROSSED = 0.5  # voxels between the points of a surface, at most
 LOWEST = 1.0  # per cent of the surface that may lie below the floor, such as points of a mirror's world
 FLOOR_WITHIN = 0.5  # metres above them in which the floor is looked for

@@ -1,6 +1,6 @@
 """Labels that need no network: the most frequent one, of all voxels or of those of the same height. Baselines of labelled columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -24,8 +24,8 @@ class FrequentLabels(Task):
     samples = "shares"
     columns = ("column_labels",)
 
-    def __init__(self, by_height: bool = False, ids: Sequence[int] = IDS) -> None:
-        self.by_height, self.ids = by_height, tuple(ids)
+    def __init__(self, by_height: bool = False, ids: tuple[int, ...] = IDS) -> None:
+        self.by_height, self.ids = by_height, ids
         self._answers = np.zeros(HEIGHT, np.uint8)
 
     def fit(self, samples: Samples) -> None:

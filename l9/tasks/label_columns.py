@@ -7,7 +7,7 @@ source  Dai et al., ScanNet, CVPR 2017, section 5.2, and the authors' code
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -37,7 +37,7 @@ class Sliding(Protocol):
     """A network of columns that can be asked for all columns of a scene at once, such as ColumnNet."""
 
     channels: int
-    classes: int
+    labels: int
     learnt: Tensor
 
     def slide(self, x_CZXY: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ class LabelColumns(Task):
 
     def __init__(
         self,
-        ids: Sequence[int] = IDS,
+        ids: tuple[int, ...] = IDS,
         jitter: int = 2,
         turned: bool = False,
         optimizer: Literal["adam", "adamw", "sgd"] = "sgd",
@@ -73,20 +73,18 @@ class LabelColumns(Task):
     ) -> None:
         if not ids or len(set(ids)) != len(ids) or not all(EMPTY < number < UNANNOTATED for number in ids):
             raise TrainingError(f"LabelColumns: ids are {list(ids)[:8]}; expected different ones of NYU's, 1 to 40")
-        self.ids, self.jitter, self.turned, self.augment = tuple(ids), jitter, turned, augment
+        self.ids, self.jitter, self.turned, self.augment = ids, jitter, turned, augment
         self.optimizer, self.lr, self.weight_decay = optimizer, lr, weight_decay
 
     def bind(self, model: nn.Module | None) -> None:
         """Take the network; TrainingError unless it is one of columns that has all the ids."""
         if not isinstance(model, nn.Module) or not isinstance(model, Sliding):
             raise TrainingError("LabelColumns needs a network of columns; give its training a model, such as Use(ColumnNet)")
-        if model.classes <= max(self.ids):
-            raise TrainingError(
-                f"LabelColumns: the network has {model.classes} classes; expected more than the greatest id, {max(self.ids)}"
-            )
+        if model.labels <= max(self.ids):
+            raise TrainingError(f"LabelColumns: the network has {model.labels} labels; expected more than the greatest id, {max(self.ids)}")
         self._network: Any = model
         device = model.learnt.device
-        self._weights = torch.zeros(model.classes, device=device)
+        self._weights = torch.zeros(model.labels, device=device)
         self._weight_of_column = torch.ones((), device=device)
         model.learnt.copy_(self._mask())
         super().bind(model)
@@ -121,7 +119,7 @@ class LabelColumns(Task):
 
     def start_loss(self) -> float:
         """ln K: every class equally likely, empty and not annotated too."""
-        return math.log(self._network.classes)
+        return math.log(self._network.labels)
 
     def buffers(self) -> dict[str, Tensor]:
         """Weights of the classes, and of a column in the mean."""
@@ -187,7 +185,7 @@ class LabelColumns(Task):
 
     def _known(self, labels: Tensor) -> Tensor:
         """Labels that the network has; what it has not counts nothing, as its last class."""
-        return labels.clamp(max=self._network.classes - 1)
+        return labels.clamp(max=self._network.labels - 1)
 
     def _mask(self) -> Tensor:
         mask = torch.zeros_like(self._network.learnt)
