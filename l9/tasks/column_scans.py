@@ -21,7 +21,7 @@ from l9.tasks.contract import Picture, Report
 from l9.tasks.label_scores import ious, label_counts, label_metrics, label_rows
 
 WHOLE = ("size", "column_labels", "column_known", "vertex_voxels", "vertex_labels")
-SHOWN = 3  # scans on the page of pictures
+SHOWN = 2  # scans on the page of pictures
 ACROSS = 3  # truth, answers, and where they are wrong
 IDS = tuple(BENCHMARK.values())
 
@@ -122,7 +122,7 @@ def column_report(samples: Samples, ids: Sequence[int], answer: Answer) -> Repor
 
 
 def column_pictures(samples: Samples, report: Report, answer: Answer) -> Iterator[Picture]:
-    """`confusion` of the classes that are there, and `labels`: three scans from above, truth beside answers and where they are wrong."""
+    """`confusion` of the classes that are there, and `labels`: two scans from above, truth beside answers and where they are wrong."""
     there = tuple(row["class"] for row in report.tables["classes"] if row["count"])
     counts = np.zeros((len(there), len(there)), np.int64)
     for row in report.tables["confusion"]:
