@@ -28,6 +28,7 @@ from l9.stages import (
     occupancy,
     published_scans,
     scene_blocks,
+    scene_columns,
     sdf,
     sdf_points,
     seen_surface,
@@ -54,6 +55,7 @@ STEPS = {
     "box_size": [(box_size, {})],
     "coarse_occupancy": [(coarse_occupancy, {"seed": 0})],
     "scene_blocks": [(scene_blocks, {"voxel": 0.125, "truncate": 2, "side": 24})],
+    "scene_columns": [(scene_columns, {"voxel": 0.03, "per_scan": 3})],
     "fused_blocks": [(fused_blocks, {"voxel": 0.125, "truncate": 2, "side": 32})],
     "fused_mesh": [(fused_mesh, {"voxel": 0.05})],
     "labelled_points": [(labelled_points, {"count": 256, "seed": 0, "normals": True})],
@@ -150,7 +152,7 @@ def measured():
     """Per stage its version, and per column its dtype, shape, statistics and, where the stage computes no rounded floats, sha256."""
     made = SOLIDS["chair"](np.random.default_rng(0))
     mesh, found = Mesh(made.vertices, made.faces), {}
-    scans = {"scene_blocks": _scan, "fused_blocks": _scan, "fused_mesh": _scan}
+    scans = {"scene_blocks": _scan, "scene_columns": _scan, "fused_blocks": _scan, "fused_mesh": _scan}
     pairs = {"view_pairs": _pair, "dense_matches": _pair, "key_point_matches": _pair, "listed_matches": _lists, "volume_matches": _pair}
     subjects = {"labelled_points": _cloud, "published_scans": _fields, "seen_surface": _front, **scans, **pairs}
     for name, steps in STEPS.items():

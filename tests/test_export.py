@@ -125,8 +125,8 @@ def test_an_earlier_export_is_kept_and_anything_else_refused(store, home, tmp_pa
 def test_what_fails_leaves_nothing(store, home, tmp_path, monkeypatch, rows):
     with pytest.raises(UsageError, match="has no column 'match_frames'; --format matches takes what the stage key_point_matches makes"):
         export_store(built(home), "matches", tmp_path / "below/out")
-    with pytest.raises(UsageError, match="--format is 'scannet'; expected matches or parquet"):
-        export_store(store, "scannet", tmp_path / "below/out")
+    with pytest.raises(UsageError, match="--format is 'zarr'; expected matches, parquet or scannet"):
+        export_store(store, "zarr", tmp_path / "below/out")
     outside = store_of_rows(tmp_path / "other", rows, name="../../scene")
     with pytest.raises(UsageError, match="names no folder below DIR"):
         export_store(outside, "matches", tmp_path / "below/out")
@@ -148,8 +148,8 @@ def test_the_verb_says_what_it_wrote_and_that_pictures_are_not_there(store, home
     assert set(answer) == {"format", "to", "objects", "matches", "files", "bytes"} and (answer["objects"], answer["files"]) == (1, 2)
     said = run("matches").stdout
     assert re.search(r"1 objects, \d+ matches, 2 files, [\d.]+ kB; pictures are not in a store", said) and said.count("\n") == 1
-    wrong = run("scannet")
-    assert wrong.returncode == 2 and wrong.stderr == "l9: --format is 'scannet'; expected matches or parquet\n"
+    wrong = run("zarr")
+    assert wrong.returncode == 2 and wrong.stderr == "l9: --format is 'zarr'; expected matches, parquet or scannet\n"
 
 
 def test_exported_lists_are_a_dataset(store, tmp_path, rows, home):

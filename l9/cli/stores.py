@@ -10,6 +10,8 @@ from l9.cli.words import HOME, AsJson, Home, StoreName, answer, counted_bytes, n
 PICTURES = (
     "pictures are not in a store: l9 export reads none; put each beside as DIR/<scan>/images/color-00-<frame>.jpg or .png to read the lists"
 )
+TOLD = ("format", "objects", "matches", "files", "bytes")
+MORE = {"matches": "matches", "scannet": "vertices"}  # what a format counts besides objects
 GRACE_HOURS = 24.0  # no preparation takes longer, so what it writes is named by a manifest by then
 
 store = new_group("The stores of a home: list them, read every byte of one, remove what nothing needs.")
@@ -25,13 +27,17 @@ def quarantine(store: StoreName, home: Home = HOME, as_json: AsJson = False) -> 
 
 
 def export(
-    store: StoreName,
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A new folder, or an earlier export of the same store.")],
-    kind: Annotated[str, typer.Option("--format", help="matches: Matterport3D's lists; parquet: every column.")] = "parquet",
+    store: Annotated[str, typer.Argument(metavar="STORE|RUN", help="A store; for --format scannet also a run, or RUN/TRAINING.")],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="A new folder, or an earlier export of the same.")],
+    kind: Annotated[
+        str,
+        typer.Option("--format", help="matches: Matterport3D's lists; parquet: every column; scannet: a label for each vertex."),
+    ] = "parquet",
+    part: Annotated[str, typer.Option("--part", help="Of --format scannet: train, validation, test (a run's) or all (a store's).")] = "",
     home: Home = HOME,
     as_json: AsJson = False,
 ) -> None:
-    """Write a store in a form that others read: lists of key point matches, or Parquet."""
+    """Write a store in a form that others read: lists of matches, Parquet, or labels of vertices; of a run the labels it answers."""
     from dataclasses import asdict
 
     from l9.evaluate.brought import brought_store
@@ -40,13 +46,44 @@ def export(
 
     check_format(kind)
     place = opened(home)
-    found = brought_store(place, store)
-    with place.held([found], say):
-        done = asdict(export_store(found, kind, to, say))
-    about = {name: done[name] for name in ("format", "objects", "matches", "files", "bytes")} | {"to": str(to)}
-    matches = f", {done['matches']:,} matches" if kind == "matches" else ""
-    line = f"{found.id} as {kind} in {to}: {done['objects']:,} objects{matches}, {done['files']:,} files, {counted_bytes(done['bytes'])}"
+    if kind == "scannet" and (found_run := _run_called(place, store)):
+        done = _exported_run(place, found_run, to, part or "test")
+    else:
+        found = brought_store(place, store)
+        with place.held([found], say):
+            done = asdict(export_store(found, kind, to, say, part))
+    about = {name: done[name] for name in (*TOLD, *([MORE[kind]] if kind in MORE else []))} | {"to": str(to)}
+    more = f", {done[MORE[kind]]:,} {MORE[kind]}" if kind in MORE else ""
+    what = done["run"] or done["store"]
+    line = f"{what} as {kind} in {to}: {done['objects']:,} objects{more}, {done['files']:,} files, {counted_bytes(done['bytes'])}"
     answer(about, as_json, line + (f"; {PICTURES}" if kind == "matches" else ""))
+
+
+def _run_called(place: Any, words: str) -> str:
+    """The words, where they name a run; "" where they name a store; else UsageError as of a run."""
+    from l9.errors import UsageError
+    from l9.evaluate.brought import brought_folder, brought_store
+
+    try:
+        brought_folder(place, words)
+    except UsageError as no_run:
+        try:
+            brought_store(place, words)
+        except UsageError:
+            raise no_run from None
+        return ""
+    return words
+
+
+def _exported_run(place: Any, words: str, to: Path, part: str) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from l9.evaluate.brought import brought_training
+    from l9.evaluate.export import export_run
+    from l9.progress import say
+
+    with brought_training(place, words, say) as training:
+        return asdict(export_run(training, place.path, to, say, part))
 
 
 @store.command("list")

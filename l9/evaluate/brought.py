@@ -44,11 +44,29 @@ def brought_network(home: Home, words: str, say: Say = quiet) -> Iterator[Path]:
     home.fetch_runs()
     folder = network_of(find_run(home.path, words))
     _bring(home, [folder])
+    with _held_sets(home, folder, say):
+        yield home.path
+
+
+@contextmanager
+def brought_training(home: Home, words: str, say: Say = quiet) -> Iterator[Path]:
+    """The folder of the training a person means, of a whole run its first with a network; during the block the shards of its sets."""
+    folder = brought_run(home, words)
+    training = folder if (folder / "training.json").is_file() else network_of(folder)
+    if not home.url:
+        yield training
+        return
+    with _held_sets(home, training, say):
+        yield training
+
+
+@contextmanager
+def _held_sets(home: Home, folder: Path, say: Say) -> Iterator[None]:
     places = [home.path / facts["store"] for facts in training_facts(folder)["sets"].values()]
     for place in places:
         home.fetch_store(place.name)
     with home.held([Store.open(place) for place in places], say):
-        yield home.path
+        yield
 
 
 def brought_store(home: Home, words: str) -> Store:
