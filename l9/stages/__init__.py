@@ -11,6 +11,7 @@ from l9.stages.listed_matches import listed_matches
 from l9.stages.normalise import normalise
 from l9.stages.occupancy import occupancy
 from l9.stages.scene_blocks import scene_blocks
+from l9.stages.scene_points import scene_points
 from l9.stages.sdf import sdf, sdf_points
 from l9.stages.surface_points import surface_points
 from l9.stages.view_pairs import view_pairs
@@ -29,6 +30,7 @@ __all__ = [
     "normalise",
     "occupancy",
     "scene_blocks",
+    "scene_points",
     "sdf",
     "sdf_points",
     "surface_points",
