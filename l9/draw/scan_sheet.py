@@ -9,6 +9,7 @@ from jaxtyping import Float32, Int, UInt8
 from numpy import ndarray
 
 from l9.draw.grid import GAP, TITLE, sample_grid
+from l9.draw.splat import splat_points
 from l9.draw.surface_view import behind, surface_view
 from l9.draw.text import font
 from l9.errors import RefusedObject
@@ -30,6 +31,7 @@ NEAR, FAR = np.array([250, 225, 90]), np.array([40, 30, 110])  # colours of the 
 BARE = (170, 178, 190)  # RGB of a surface that has no colours
 OTHER = np.array([225, 225, 225])  # RGB of what has no class
 LEGEND = 13  # height of its letters, pixels
+MOST_POINTS = 20_000  # of a surface without faces that are drawn
 
 
 @dataclass
@@ -76,8 +78,9 @@ def scan_tile(scan: Scan, size: int) -> tuple[dict[str, Json], UInt8[ndarray, "s
     """
     if scan.surface is not None:
         surface = scan.surface
-        page = surface_view(surface.vertices, surface.faces, _colours(surface), up=scan.up, elevation_degrees=ASLANT, size=(size, size))
-        sides: list[Json] = [float(side) for side in np.ptp(surface.vertices[surface.faces.reshape(-1)], axis=0)]
+        page = _drawn(surface, _colours(surface), scan, ASLANT, (size, size))
+        used = surface.vertices[surface.faces.reshape(-1)] if len(surface.faces) else surface.vertices
+        sides: list[Json] = [float(side) for side in np.ptp(used, axis=0)]
         return {"vertices": len(surface.vertices), "faces": len(surface.faces), "size": sides}, page
     for frame in scan.frames(True, True) if scan.frames is not None else ():
         pictures = _pictures(frame, size)
@@ -136,7 +139,21 @@ def _seen_from_above(surface: Surface, scan: Scan, facts: ScanFacts) -> tuple[st
 
 
 def _view(surface: Surface, colours: UInt8[ndarray, "v 3"], scan: Scan, elevation: float) -> UInt8[ndarray, "h w 3"]:
-    return surface_view(surface.vertices, surface.faces, colours, up=scan.up, elevation_degrees=elevation, size=PANEL)
+    return _drawn(surface, colours, scan, elevation, PANEL)
+
+
+def _drawn(
+    surface: Surface, colours: UInt8[ndarray, "v 3"], scan: Scan, elevation: float, size: tuple[int, int]
+) -> UInt8[ndarray, "h w 3"]:
+    """A picture of `size` (width, height) pixels; points without faces as dots, from one side whatever `elevation` says."""
+    if len(surface.faces):
+        return surface_view(surface.vertices, surface.faces, colours, up=scan.up, elevation_degrees=elevation, size=size)
+    chosen = np.linspace(0, len(surface.vertices) - 1, min(len(surface.vertices), MOST_POINTS)).astype(np.int64)
+    side = min(size)
+    page = np.full((size[1], size[0], 3), 255, np.uint8)
+    top, left = (size[1] - side) // 2, (size[0] - side) // 2
+    page[top : top + side, left : left + side] = splat_points(surface.vertices[chosen], side, scan.up, colours=colours[chosen])
+    return page
 
 
 def _colours(surface: Surface) -> UInt8[ndarray, "v 3"]:

@@ -7,9 +7,10 @@ from jaxtyping import Float, Int64
 from numpy import ndarray
 
 SLACK = 1e-9  # of a stride: rounding alone begins no further block
+TOUCH = 1e-9  # metres: what rounding puts so far outside an edge is on it
 
 
-def block_starts(extent: float, block: float, stride: float) -> Float[ndarray, "n"]:
+def block_starts(extent: int | float, block: int | float, stride: int | float) -> Float[ndarray, "n"]:
     """Where blocks begin along an axis of a room that reaches from 0 to `extent`, metres.
 
     The last one ends where the room does, so that none is a sliver; a room shorter than a block has one that begins at 0.
@@ -19,9 +20,9 @@ def block_starts(extent: float, block: float, stride: float) -> Float[ndarray, "
 
 
 def ground_blocks(
-    places: Float[ndarray, "n 2"], block: float, stride: float
-) -> Iterator[tuple[tuple[int, int], Float[ndarray, "2"], Int64[ndarray, "_"]]]:
-    """Number and beginning of each block that holds points, and the numbers of these, ascending; edges belong to both sides.
+    places: Float[ndarray, "n 2"], block: int | float, stride: int | float
+) -> Iterator[tuple[tuple[int, int], Int64[ndarray, "_"]]]:
+    """Number of each block that holds points, along both axes, and the numbers of these points, ascending; edges belong to both sides.
 
     places  metres from the room's own corner, none below 0
     """
@@ -30,10 +31,10 @@ def ground_blocks(
     extents = places.max(axis=0)
     starts = [block_starts(float(extent), block, stride) for extent in extents]
     for row, begin in enumerate(starts[0]):
-        strip = first[np.searchsorted(across, begin, "left") : np.searchsorted(across, begin + block, "right")]
+        strip = first[np.searchsorted(across, begin - TOUCH, "left") : np.searchsorted(across, begin + block + TOUCH, "right")]
         strip = strip[np.argsort(places[strip, 1], kind="stable")]
         along = places[strip, 1]
         for column, start in enumerate(starts[1]):
-            inside = strip[np.searchsorted(along, start, "left") : np.searchsorted(along, start + block, "right")]
+            inside = strip[np.searchsorted(along, start - TOUCH, "left") : np.searchsorted(along, start + block + TOUCH, "right")]
             if len(inside):
-                yield (row, column), np.array([begin, start]), np.sort(inside)
+                yield (row, column), np.sort(inside)

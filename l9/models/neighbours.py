@@ -55,9 +55,7 @@ def three_nearest(
     xyz_BN3: Float[Tensor, "b n 3"], known_BM3: Float[Tensor, "b m 3"]
 ) -> tuple[Int64[Tensor, "b n 3"], Float[Tensor, "b n 3"]]:
     """Numbers of the three known points nearest to each point, and their weights: inverse squares of the distances, which sum to 1."""
-    found = [
-        torch.topk(distances(xyz, known), NEAREST, dim=1, largest=False) for xyz, known in zip(xyz_BN3, known_BM3, strict=True)
-    ]
+    found = [torch.topk(distances(xyz, known), NEAREST, dim=1, largest=False) for xyz, known in zip(xyz_BN3, known_BM3, strict=True)]
     inverse_BN3 = 1 / torch.stack([one.values for one in found]).square().clamp_min(LEAST)
     return torch.stack([one.indices for one in found]), inverse_BN3 / inverse_BN3.sum(dim=2, keepdim=True)
 

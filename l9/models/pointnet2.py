@@ -7,8 +7,8 @@ features go through shared layers, the maximum is the centre's feature:
     1,024 centres, 0.1 m, 32 32 64 | 256, 0.2 m, 64 64 128 | 64, 0.4 m, 128 128 256 | 16, 0.8 m, 256 256 512
 Four feature propagations back, by the three nearest with inverse square distances, beside what the finer level had:
     256 256 | 256 256 | 256 128 | 128 128 128, then 128, dropout of 0.5, L
-Batch norm and ReLU after every layer but the last. The paper prints no number of parameters; by its widths they are 968,884 at C = 3, L = 20
-(969,844 at C = 9). Who is whose neighbour is looked up first, without gradients (l9/models/neighbours.py).
+Batch norm and ReLU after every layer but the last. The paper prints no number of parameters; by its widths they are 968,884 at C = 3,
+L = 20 (969,844 at C = 9). Who is whose neighbour is looked up first, without gradients (l9/models/neighbours.py).
 """
 
 from dataclasses import dataclass

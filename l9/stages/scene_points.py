@@ -25,7 +25,7 @@ MOST_LABEL = 255  # that uint8 holds
 SMALLEST = 1e-6  # metres: a room without height has places of 0, not 0 / 0
 
 
-def _columns(count: int = 4096, block: float = 1.0, stride: float = 1.0, least: int = 1, seed: int = 0) -> tuple[Column, ...]:
+def _columns(count: int = 4096, block: int | float = 1.0, stride: int | float = 1.0, least: int = 1, seed: int = 0) -> tuple[Column, ...]:
     check_number("scene_points", "count", count, most=MAX_POINTS)
     check_number("scene_points", "least", least, most=MAX_POINTS)
     check_number("scene_points", "seed", seed, least=0, most=2**63 - 1)
@@ -41,7 +41,7 @@ def _columns(count: int = 4096, block: float = 1.0, stride: float = 1.0, least: 
 
 @yields(columns=_columns, version=1)
 def scene_points(
-    scan: Scan, count: int = 4096, block: float = 1.0, stride: float = 1.0, least: int = 1, seed: int = 0
+    scan: Scan, count: int = 4096, block: int | float = 1.0, stride: int | float = 1.0, least: int = 1, seed: int = 0
 ) -> Iterator[Row]:
     """Rows of `count` vertices of the scan's surface, block by block; every vertex stands in at least one row.
 
@@ -69,7 +69,7 @@ def scene_points(
     if room.max() > LARGEST:
         raise RefusedObject("too-large", f"{room.max():,.0f} metres along an axis; expected at most {LARGEST:,.0f}: do some points fly?")
     level = axis_vector(scan.up) == 0
-    seen: Bool[ndarray, "_"] = np.zeros(len(finite), np.bool_)
+    seen = np.zeros(len(finite), np.bool_)
     for numbers, chosen in _chosen(places[:, level], count, block, stride, least, seed):
         seen[numbers] = True
         labels = np.zeros(count, np.uint8) if surface.labels is None else surface.labels[finite[chosen]].astype(np.uint8)
@@ -94,10 +94,10 @@ def _checked(scan: Scan) -> Surface:
 
 
 def _chosen(
-    places: Float[ndarray, "n 2"], count: int, block: float, stride: float, least: int, seed: int
+    places: Float[ndarray, "n 2"], count: int, block: int | float, stride: int | float, least: int, seed: int
 ) -> Iterator[tuple[Int64[ndarray, "_"], Int64[ndarray, "count"]]]:
     """For each row the vertices of its block, and those of the row."""
-    for (row, column), _, numbers in ground_blocks(places, block, stride):
+    for (row, column), numbers in ground_blocks(places, block, stride):
         if len(numbers) < least:
             continue
         order = np.random.default_rng((seed, row, column)).permutation(numbers)
@@ -106,7 +106,11 @@ def _chosen(
 
 
 def _described(
-    places: Float[ndarray, "count 3"], colours: Float[ndarray, "count 3"], room: Float[ndarray, "3"], level: Bool[ndarray, "3"], block: float
+    places: Float[ndarray, "count 3"],
+    colours: Float[ndarray, "count 3"],
+    room: Float[ndarray, "3"],
+    level: Bool[ndarray, "3"],
+    block: int | float,
 ) -> Float32[ndarray, "count 9"]:
     middle = np.where(level, places.min(axis=0) + block / 2, 0.0)
     return np.concatenate([places - middle, colours, places / np.maximum(room, SMALLEST)], axis=1).astype(np.float32)
