@@ -156,7 +156,7 @@ def test_an_empty_thing_is_none_and_a_room_of_them_is_refused():
 def test_more_points_than_a_room_may_have_are_refused(monkeypatch):
     monkeypatch.setattr(reader, "MOST_POINTS", 2)
     assert len(room(GOOD, GOOD).surface.vertices) == 2
-    with pytest.raises(RefusedObject, match="too-large: wall_1.txt: more than 0 points"):
+    with pytest.raises(RefusedObject, match=r"too-large: wall_1\.txt: more than 0 points"):
         room(GOOD * 2, GOOD)
 
 

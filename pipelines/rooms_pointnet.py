@@ -1,0 +1,25 @@
+"""Label the vertices of scanned rooms with PointNet (Qi, Su, Mo, Guibas, CVPR 2017): 9 numbers a point, blocks of 1 m, no T-Nets.
+
+run     l9 run rooms_pointnet          (l9 fetch rooms composes the 50 rooms first, once)
+takes   to be measured
+expect  to be measured
+"""
+
+from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
+from l9.models.pointnet_seg import PointNetSeg
+from l9.readers.scannet_labels import BENCHMARK
+from l9.stages import scene_points
+from l9.tasks.segment_scenes import SegmentScenes
+
+pipeline = Pipeline(
+    name="rooms-pointnet",
+    sets={"rooms": Set("rooms", Prep(Use(scene_points)))},
+    trainings=(
+        Training(
+            Use(SegmentScenes, labels=BENCHMARK, points=1024, turn="quarter"),
+            Use(PointNetSeg, labels=len(BENCHMARK), channels=9, transforms=False),
+            Schedule(steps=800, batch=24, lr=1e-3, curve="cosine", warmup=0.02),
+            name="pointnet",
+        ),
+    ),
+)

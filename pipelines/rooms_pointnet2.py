@@ -1,0 +1,25 @@
+"""Label the vertices of scanned rooms with PointNet++ (Qi, Yi, Su, Guibas, NIPS 2017): 9 numbers a point, blocks of 1.5 m.
+
+run     l9 run rooms_pointnet2          (l9 fetch rooms composes the 50 rooms first, once)
+takes   to be measured
+expect  to be measured
+"""
+
+from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
+from l9.models.pointnet2 import PointNet2Seg
+from l9.readers.scannet_labels import BENCHMARK
+from l9.stages import scene_points
+from l9.tasks.segment_scenes import SegmentScenes
+
+pipeline = Pipeline(
+    name="rooms-pointnet2",
+    sets={"rooms": Set("rooms", Prep(Use(scene_points, count=8192, block=1.5, stride=1.5)))},
+    trainings=(
+        Training(
+            Use(SegmentScenes, labels=BENCHMARK, points=2048, class_weights=True, turn="quarter"),
+            Use(PointNet2Seg, labels=len(BENCHMARK), centres=(512, 128, 32, 8)),
+            Schedule(steps=600, batch=8, lr=1e-3, curve="cosine", warmup=0.02),
+            name="pointnet2",
+        ),
+    ),
+)

@@ -1,0 +1,29 @@
+"""Label the parts of tables, chairs, lamps and mugs that l9 makes, point by point, with PointNet (Qi, Su, Mo, Guibas, CVPR 2017).
+
+run     l9 run shapes_parts          (nothing to fetch: the shapes are computed)
+takes   to be measured
+expect  to be measured
+"""
+
+from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
+from l9.geometry.solids import PARTS
+from l9.models.pointnet_seg import PointNetSeg
+from l9.stages import labelled_points, normalise
+from l9.tasks.segment_parts import SegmentParts
+
+cloud = Prep(Use(normalise, kind="sphere"), Use(labelled_points, count=2048))
+
+pipeline = Pipeline(
+    name="shapes-parts",
+    sets={
+        "shapes": Set("shapes", cloud, classes="shapes4")
+    },  # the four classes of several parts: the others are right whatever is answered
+    trainings=(
+        Training(
+            Use(SegmentParts, parts=PARTS, points=1024),
+            Use(PointNetSeg, labels=sum(PARTS.values())),
+            Schedule(epochs=40, batch=16, lr=1e-3, curve="cosine", warmup=0.02),
+            name="pointnet_seg",
+        ),
+    ),
+)
