@@ -38,7 +38,7 @@ def test_over_z_the_second_level_axis_points_up_the_page():
 @pytest.mark.parametrize("up", ["+Z", "-Z"])
 def test_what_is_higher_hides_what_is_lower(up):
     points = np.array([[0.0, 0, 1], [0, 0, 0], [1, 1, 0]])
-    picture = plan_view(points, shades(RED, BLUE, (0, 0, 0)), up, 33)
+    picture = plan_view(points, shades(RED, BLUE, (0, 0, 0)), up, 101)
     shown, hidden = (RED, BLUE) if up == "+Z" else (BLUE, RED)
     assert (picture == shown).all(axis=2).sum() == 9 and not (picture == hidden).all(axis=2).any()
 

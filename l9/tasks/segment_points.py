@@ -83,7 +83,7 @@ class SegmentPoints(Task):
         super().bind(model)
 
     def fit(self, samples: Samples) -> None:
-        """Weights of the classes. TrainingError before any step where columns or labels lack, or the network gives other scores."""
+        """Weights of the classes. TrainingError before any step where columns, points or labels lack, or the network gives other scores."""
         self._check_columns(samples)
         counts = np.zeros(len(self.outputs), np.int64)
         for batch in Loader(samples, (self.labels_column,), seed=0, training=False).sequential():
@@ -94,6 +94,7 @@ class SegmentPoints(Task):
         if self.class_weights:
             self._weights.copy_(torch.from_numpy(1 / np.log(LEAST_SHARE + counts / counts.sum())))
         first = next(Loader(samples.take(1), self.columns, seed=0, training=False).sequential())
+        self.sets.plain(first, self.points_column)
         given = self.answered(first).shape[-1]
         if given != len(self.outputs):
             raise TrainingError(f"the network gives {given} scores a point, and there are {len(self.outputs)}: labels={len(self.outputs)}")
