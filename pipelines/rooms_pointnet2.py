@@ -9,6 +9,7 @@ from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
 from l9.models.pointnet2 import PointNet2Seg
 from l9.readers.scannet_labels import BENCHMARK
 from l9.stages import scene_points
+from l9.tasks.by_height import ScenesByHeight
 from l9.tasks.segment_scenes import SegmentScenes
 
 pipeline = Pipeline(
@@ -21,5 +22,6 @@ pipeline = Pipeline(
             Schedule(steps=600, batch=8, lr=1e-3, curve="cosine", warmup=0.02),
             name="pointnet2",
         ),
+        Training(Use(ScenesByHeight, labels=BENCHMARK), None, name="height"),
     ),
 )

@@ -9,6 +9,7 @@ from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
 from l9.geometry.solids import PARTS
 from l9.models.pointnet_seg import PointNetSeg
 from l9.stages import labelled_points, normalise
+from l9.tasks.by_height import PartsByHeight
 from l9.tasks.segment_parts import SegmentParts
 
 cloud = Prep(Use(normalise, kind="sphere"), Use(labelled_points, count=2048))
@@ -20,10 +21,11 @@ pipeline = Pipeline(
     },  # the four classes of several parts: the others are right whatever is answered
     trainings=(
         Training(
-            Use(SegmentParts, parts=PARTS, points=1024),
+            Use(SegmentParts, parts=PARTS, points=512),
             Use(PointNetSeg, labels=sum(PARTS.values())),
             Schedule(epochs=40, batch=16, lr=1e-3, curve="cosine", warmup=0.02),
             name="pointnet_seg",
         ),
+        Training(Use(PartsByHeight, parts=PARTS), None, name="height"),
     ),
 )

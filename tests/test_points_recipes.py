@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from licensed_trees import shapenetpart
 from scannet_tree import TABLE, ply
+from test_s3dis import write_area
 
 from l9.evaluate.runs import find_run, network_of
 from l9.pipeline import run_pipeline
@@ -77,3 +79,22 @@ def test_parts_of_shapes_are_learnt_tested_and_drawn(home):
     outcomes = list(map(json.loads, (folder / "outcomes.jsonl").read_text().splitlines()))
     assert {outcome["label"] for outcome in outcomes} <= {"chair", "lamp", "mug", "table"}
     assert {path.stem for path in folder.rglob("*.png")} >= {"first_batch", "worst_parts"}
+
+
+def test_rooms_of_s3dis_are_learnt_and_tested_by_area(home, tmp_path):
+    root = write_area(write_area(tmp_path, 1, ("office_1", "office_2")), 5)
+    settings = ["sets.*.prep.scene_points.count=64", "sets.dense.prep.scene_points.least=1", "trainings.*.task.points=32"]
+    recipe = override(load_recipe("s3dis_pointnet"), [*settings, *SHORT[1:], "trainings.*.schedule.epochs=1"])
+    report = run_pipeline(recipe, Options(home=home, root=root, workers=0), quiet)
+    assert 0 <= report["metrics"]["miou"] <= 1
+    (outcome,) = map(json.loads, (network_of(find_run(home, "latest")) / "outcomes.jsonl").read_text().splitlines())
+    assert (outcome["object"], outcome["vertices"]) == ("Area_5/office_1", 240)
+
+
+def test_parts_of_shapenetpart_are_learnt_by_the_larger_network(home, tmp_path):
+    settings = ["sets.*.prep.labelled_points.count=64", "trainings.*.task.points=32", "trainings.*.schedule.epochs=1"]
+    recipe = override(load_recipe("shapenetpart_pointnet"), [*settings, *SHORT[1:]])
+    report = run_pipeline(recipe, Options(home=home, root=shapenetpart(tmp_path), workers=0), quiet)
+    assert {"instance_miou", "class_miou", "accuracy"} <= set(report["metrics"])
+    (outcome,) = map(json.loads, (network_of(find_run(home, "latest")) / "outcomes.jsonl").read_text().splitlines())
+    assert (outcome["object"], outcome["label"]) == ("03797390/m3", "Mug")

@@ -93,6 +93,10 @@ class SegmentPoints(Task):
             raise TrainingError(f"none of {len(samples):,} rows to learn from has a labelled point; check the card's labels and split")
         if self.class_weights:
             self._weights.copy_(torch.from_numpy(1 / np.log(LEAST_SHARE + counts / counts.sum())))
+        self.begin(samples)
+
+    def begin(self, samples: Samples) -> None:
+        """What `fit` does last, when labels are known to be there: see that the network fits them."""
         first = next(Loader(samples.take(1), self.columns, seed=0, training=False).sequential())
         self.sets.plain(first, self.points_column)
         given = self.answered(first).shape[-1]

@@ -144,4 +144,4 @@ class SegmentScenes(SegmentPoints):
 
 def _legend(names: tuple[str, ...]) -> ndarray:
     swatches = [np.tile(colour, (SWATCH, SWATCH, 1)) for colour in (*class_colours(len(names)), np.array(NOTHING, np.uint8))]
-    return sample_grid(swatches, [*names, "no class"], 4)
+    return sample_grid(swatches, [*names, "no class"], 7)
