@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from l9.errors import RecipeError, ShapeError
 from l9.models.pointnet2 import PointNet2Seg
 
 SMALL = {"centres": (32, 16, 8, 4), "neighbours": 64, "radii": (0.3, 0.5, 0.8, 1.6)}
@@ -75,7 +76,11 @@ def test_a_room_moved_as_a_whole_has_the_same_scores():
 def test_without_features_and_with_too_few_centres():
     xyz = torch.rand(1, 64, 3, generator=torch.Generator().manual_seed(1))
     assert PointNet2Seg(6, channels=3, **SMALL)(xyz.expand(2, -1, -1)).shape == (2, 64, 6)
-    with pytest.raises(ValueError, match="expected at least 3"):
+    with pytest.raises(ShapeError, match=r"shape \(2, 64, 3\); expected \(B, 32 or more, 9\)"):
+        PointNet2Seg(6, **SMALL)(xyz.expand(2, -1, -1))
+    with pytest.raises(ShapeError, match=r"shape \(1, 30, 3\); expected \(B, 32 or more, 3\)"):
+        PointNet2Seg(6, channels=3, **SMALL)(xyz[:, :30])
+    with pytest.raises(RecipeError, match="expected at least 3"):
         PointNet2Seg(6, centres=(16, 8, 4, 2))
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from l9.errors import ShapeError
 from l9.models.pointnet_seg import BesideSet, PartSeg, PointNetSeg
 
 SIXTEEN = tuple(f"category {number}" for number in range(16))
@@ -81,6 +82,11 @@ def test_scores_move_with_their_points(seeded, build):
     order = torch.randperm(64, generator=seeded)
     torch.testing.assert_close(model(x)[:, order], model(x[:, order]))
     assert not torch.allclose(model(x), model(x[:, order]))
+
+
+def test_other_channels_are_refused():
+    with pytest.raises(ShapeError, match=r"shape \(2, 5, 3\); expected \(B, points, 9\)"):
+        PointNetSeg(4, channels=9, transforms=False)(torch.zeros(2, 5, 3))
 
 
 def test_only_places_are_turned(seeded):

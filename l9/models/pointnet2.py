@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from l9.errors import RecipeError, ShapeError
 from l9.models.neighbours import NEAREST, ball_query, farthest_points, gathered, three_nearest
 from l9.models.pointnet import SharedLayers, glorot_linear
 
@@ -49,6 +50,7 @@ class PointNet2Seg(nn.Module):
     centres     of the four levels, each at most as many as the finer level has points
     radii       of their balls, metres
     neighbours  K
+    raises      RecipeError for fewer than three centres of a level: features are interpolated from three
     """
 
     def __init__(
@@ -62,8 +64,8 @@ class PointNet2Seg(nn.Module):
     ) -> None:
         super().__init__()
         if min(centres) < NEAREST:
-            raise ValueError(f"PointNet2Seg: centres is {centres}; expected at least {NEAREST} of each level")
-        self.centres, self.radii, self.neighbours = centres, radii, neighbours
+            raise RecipeError(f"PointNet2Seg: centres is {centres}; expected at least {NEAREST} of each level")
+        self.channels, self.centres, self.radii, self.neighbours = channels, centres, radii, neighbours
         inside = [channels - XYZ, *(widths[-1] for widths in GATHERED)]
         self.gather = nn.ModuleList(SharedLayers(XYZ + before, *widths) for before, widths in zip(inside, GATHERED, strict=False))
         coarser = [*(widths[-1] for widths in SPREAD[1:]), inside[-1]]
@@ -73,7 +75,10 @@ class PointNet2Seg(nn.Module):
         self.head = nn.Sequential(SharedLayers(SPREAD[0][-1], 128), nn.Dropout(dropout), glorot_linear(128, labels))
 
     def forward(self, x_BNC: Float[Tensor, "b n c"]) -> Float[Tensor, "b n l"]:
-        """Scores before the softmax."""
+        """Scores before the softmax; ShapeError for other channels, or fewer points than centres."""
+        if x_BNC.shape[2] != self.channels or x_BNC.shape[1] < self.centres[0]:
+            expected = f"expected (B, {self.centres[0]} or more, {self.channels})"
+            raise ShapeError(f"PointNet2Seg got a batch of shape {tuple(x_BNC.shape)}; {expected}")
         levels = self.levels(x_BNC[..., :XYZ])
         xyz_BN3, features = x_BNC[..., :XYZ], [x_BNC[..., XYZ:]]
         for level, layers in zip(levels, self.gather, strict=True):

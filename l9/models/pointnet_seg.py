@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from l9.errors import ShapeError
 from l9.models.pointnet import SetFeatures, SharedLayers, TransformNet, glorot_linear
 
 XYZ = 3
@@ -32,6 +33,7 @@ class PointNetSeg(nn.Module):
 
     def __init__(self, labels: int, channels: int = XYZ, transforms: bool = True) -> None:
         super().__init__()
+        self.channels = channels
         self.input_transform = TransformNet(XYZ) if transforms else None
         self.point_features = SharedLayers(channels, 64, 64)
         self.feature_transform = TransformNet(64) if transforms else None
@@ -44,7 +46,12 @@ class PointNetSeg(nn.Module):
         return self.forward_with_transform(x_BNC)[0]
 
     def forward_with_transform(self, x_BNC: Float[Tensor, "b n c"]) -> tuple[Float[Tensor, "b n k"], Float[Tensor, "b 64 64"] | None]:
-        """Scores before the softmax, and the 64x64 transform that the regulariser holds near a rotation; None without T-Nets."""
+        """Scores before the softmax, and the 64x64 transform that the regulariser holds near a rotation; None without T-Nets.
+
+        raises  ShapeError for other channels
+        """
+        if x_BNC.shape[2] != self.channels:
+            raise ShapeError(f"PointNetSeg got a batch of shape {tuple(x_BNC.shape)}; expected (B, points, {self.channels}): channels=…")
         transform_BJJ = None
         if self.input_transform is not None:
             x_BNC = turned_xyz(x_BNC, self.input_transform)
