@@ -16,9 +16,7 @@ cloud = Prep(Use(normalise, kind="sphere"), Use(labelled_points, count=2048))
 
 pipeline = Pipeline(
     name="shapes-parts",
-    sets={
-        "shapes": Set("shapes", cloud, classes="shapes4")
-    },  # the four classes of several parts: the others are right whatever is answered
+    sets={"shapes": Set("shapes", cloud, classes="shapes4")},  # the classes of several parts; the others are always right
     trainings=(
         Training(
             Use(SegmentParts, parts=PARTS, points=512),
