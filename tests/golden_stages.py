@@ -29,6 +29,7 @@ from l9.stages import (
     published_scans,
     scene_blocks,
     scene_columns,
+    scene_points,
     sdf,
     sdf_points,
     seen_surface,
@@ -56,6 +57,7 @@ STEPS = {
     "coarse_occupancy": [(coarse_occupancy, {"seed": 0})],
     "scene_blocks": [(scene_blocks, {"voxel": 0.125, "truncate": 2, "side": 24})],
     "scene_columns": [(scene_columns, {"voxel": 0.03, "per_scan": 3})],
+    "scene_points": [(scene_points, {"count": 64, "block": 1.0, "seed": 0})],
     "fused_blocks": [(fused_blocks, {"voxel": 0.125, "truncate": 2, "side": 32})],
     "fused_mesh": [(fused_mesh, {"voxel": 0.05})],
     "labelled_points": [(labelled_points, {"count": 256, "seed": 0, "normals": True})],
@@ -119,6 +121,14 @@ def _scan(mesh):
     return Scan(_frames, Surface(vertices, mesh.faces, labels=1 + (vertices[:, 1] > 1.5), instances=1 + (vertices[:, 0] > 1.5)))
 
 
+def _coloured(mesh):
+    """Points of the mesh within one block, coloured by place, labelled by height."""
+    points, _, _ = sample_surface(mesh.vertices, mesh.faces, 50, seed=0)
+    vertices = points.astype(np.float64) / 2
+    colours = np.clip(128 + 250 * vertices, 0, 255).astype(np.uint8)
+    return Scan(None, Surface(vertices, mesh.faces[:0], colours, 1 + (vertices[:, 1] > 0), 1 + (vertices[:, 0] > 0)))
+
+
 def _pair(mesh):
     """Two frames of a dotted room, of noisy depth."""
     del mesh
@@ -152,7 +162,7 @@ def measured():
     """Per stage its version, and per column its dtype, shape, statistics and, where the stage computes no rounded floats, sha256."""
     made = SOLIDS["chair"](np.random.default_rng(0))
     mesh, found = Mesh(made.vertices, made.faces), {}
-    scans = {"scene_blocks": _scan, "scene_columns": _scan, "fused_blocks": _scan, "fused_mesh": _scan}
+    scans = {"scene_blocks": _scan, "scene_columns": _scan, "scene_points": _coloured, "fused_blocks": _scan, "fused_mesh": _scan}
     pairs = {"view_pairs": _pair, "dense_matches": _pair, "key_point_matches": _pair, "listed_matches": _lists, "volume_matches": _pair}
     subjects = {"labelled_points": _cloud, "published_scans": _fields, "seen_surface": _front, **scans, **pairs}
     for name, steps in STEPS.items():

@@ -10,11 +10,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from l9.errors import RefusedObject
 from l9.geometry.cloud import PointCloud, checked_cloud, drawn_points
 from l9.geometry.mesh import Mesh
+from l9.geometry.sample import sample_surface
 from l9.stages import (
     coarse_occupancy,
     labelled_points,
     normalise,
     occupancy,
+    scene_points,
     sdf,
     surface_points,
     views,
@@ -142,9 +144,26 @@ def test_a_stage_that_needs_faces_refuses_a_cloud(stage):
     assert caught.value.reason == "no-faces"
 
 
-def test_a_stage_that_needs_a_cloud_refuses_a_mesh():
-    with pytest.raises(RefusedObject, match="stage labelled_points takes a PointCloud; this object is a Mesh") as caught:
+def test_a_mesh_whose_faces_have_parts_gives_points_with_these():
+    """The lower half of a box is part 7, the upper 9; a part follows its faces wherever the mesh is moved."""
+    vertices, faces = solid("box")
+    mesh = Mesh(vertices, faces, parts=np.where(vertices[faces].mean(axis=1)[:, 1] > 0, 9, 7))
+    assert_array_equal(mesh.moved(vertices + 1).parts, mesh.parts)
+    found = next(labelled_points(mesh, count=400, normals=True, seed=3))
+    points, normals, drawn = sample_surface(vertices, faces, 400, seed=3)
+    assert_array_equal(found["points"], points)
+    assert_array_equal(found["parts"], mesh.parts[drawn])
+    assert_array_equal(found["normals"], normals)
+
+
+def test_a_mesh_without_parts_has_no_labels():
+    with pytest.raises(RefusedObject, match="no-labels: a mesh of 12 faces without parts"):
         list(run_stages(Mesh(*solid("box")), [(labelled_points, {})], object_id="a"))
+
+
+def test_a_stage_that_needs_a_scan_refuses_a_mesh():
+    with pytest.raises(RefusedObject, match="stage scene_points takes a Scan; this object is a Mesh") as caught:
+        list(run_stages(Mesh(*solid("box")), [(scene_points, {})], object_id="a"))
     assert caught.value.reason == "wrong-kind"
 
 

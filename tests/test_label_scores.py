@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from l9.tasks.label_scores import ious, label_counts, label_metrics, label_rows
+from l9.tasks.label_scores import ious, label_counts, label_metrics, label_rows, shape_iou
 
 #          truth, answer: class 2 is in no truth, 9 and -1 are none of the classes
 LABELS = np.array([0, 0, 0, 1, 1, 1, 1, -1, 9])
@@ -35,3 +35,11 @@ def test_parts_add_up():
     labels, answers = random.integers(-1, 6, 1000), random.integers(-1, 6, 1000)
     whole = label_counts(labels, answers, 5)
     assert_array_equal(whole, sum(label_counts(labels[at : at + 100], answers[at : at + 100], 5) for at in range(0, 1000, 100)))
+
+
+def test_parts_of_a_shape_by_hand():
+    labels, answers = np.array([3, 3, 3, 4]), np.array([3, 3, 4, 4])
+    assert shape_iou(labels, answers, range(3, 5)) == pytest.approx((2 / 3 + 1 / 2) / 2)
+    assert shape_iou(labels, answers, range(3, 6)) == pytest.approx((2 / 3 + 1 / 2 + 1) / 3), "part 5 is in neither: 1"
+    assert shape_iou(labels, np.array([3, 3, 3, 5]), range(3, 6)) == pytest.approx(1 / 3), "part 4 is missed, part 5 made up"
+    assert shape_iou(labels, labels, range(3, 5)) == 1.0

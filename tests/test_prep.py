@@ -242,7 +242,7 @@ def test_a_rehearsal_runs_l9s_own_stages_and_stumbles_over_none(monkeypatch):
     rehearse([], stages=stages)
     assert ran == ["normalise", "labelled_points"]
     monkeypatch.undo()
-    rehearse([], stages=stages)  # labelled_points takes clouds alone
+    rehearse([], stages=stages)  # labelled_points wants parts
 
 
 def test_what_a_long_preparation_has_made_stays_young(home, root, sandbox, monkeypatch):

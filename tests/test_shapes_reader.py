@@ -5,7 +5,7 @@ import pytest
 
 from l9.cards import load_card
 from l9.errors import RefusedObject
-from l9.geometry.solids import SOLIDS
+from l9.geometry.solids import PARTS, SOLIDS
 from l9.readers import shapes
 from l9.readers.contract import Found
 
@@ -27,6 +27,14 @@ def test_a_shape_is_a_function_of_its_id_and_seed(name):
     np.testing.assert_array_equal(first.faces, again.faces)
     for different in (other, reseeded) if name != "sphere" else ():  # its size is fixed by the box: all are equal
         assert first.vertices.shape != different.vertices.shape or not np.allclose(first.vertices, different.vertices)
+
+
+def test_parts_are_counted_through_all_classes():
+    found = {name: shapes.read((), Found(f"{name}/0000", (), label=name), "+Y").parts for name in sorted(SOLIDS)}
+    numbers = [sorted(set(parts.tolist())) for parts in found.values()]
+    assert [number for some in numbers for number in some] == list(range(16))
+    assert {name: len(some) for name, some in zip(found, numbers, strict=True)} == PARTS
+    assert found["chair"].min() == 2 and found["torus"].max() == 15
 
 
 @pytest.mark.parametrize("identity", ["pyramidion/0001", "sphere", "sphere/x", "../sphere/0001"])

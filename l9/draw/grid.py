@@ -44,6 +44,12 @@ def sample_grid(
     return _written(page, heading, texts, [(y + picture_height + 2, x + cell_width // 2) for y, x in corners])
 
 
+def stacked(pages: Sequence[UInt8[ndarray, "_h _w 3"]]) -> UInt8[ndarray, "h w 3"]:
+    """Pages one below the other, white to the right of the narrower ones."""
+    width = max(page.shape[1] for page in pages)
+    return np.concatenate([np.pad(page, ((0, 0), (0, width - page.shape[1]), (0, 0)), constant_values=255) for page in pages])
+
+
 def _caption_height(texts: list[list[str]]) -> int:
     return LINE * max((len(lines) for lines in texts), default=0)
 

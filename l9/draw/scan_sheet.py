@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float32, Int, UInt8
 from numpy import ndarray
 
-from l9.draw.grid import GAP, TITLE, sample_grid
+from l9.draw.class_colours import class_colours
+from l9.draw.grid import GAP, TITLE, sample_grid, stacked
+from l9.draw.splat import splat_points
 from l9.draw.surface_view import behind, surface_view
 from l9.draw.text import font
 from l9.errors import RefusedObject
@@ -30,6 +32,7 @@ NEAR, FAR = np.array([250, 225, 90]), np.array([40, 30, 110])  # colours of the 
 BARE = (170, 178, 190)  # RGB of a surface that has no colours
 OTHER = np.array([225, 225, 225])  # RGB of what has no class
 LEGEND = 13  # height of its letters, pixels
+MOST_POINTS = 20_000  # of a surface without faces that are drawn
 
 
 @dataclass
@@ -66,7 +69,7 @@ def scan_sheet(scan: Scan, name: str) -> tuple[ScanFacts, UInt8[ndarray, "h w 3"
         pages.append(sample_grid([panel for _, panel in panels], [text for text, _ in panels], 2))
     if scan.surface is not None and scan.surface.labels is not None:
         pages.append(_legend(scan.surface.labels, pages[-1].shape[1]))
-    return facts, _stacked(pages)
+    return facts, stacked(pages)
 
 
 def scan_tile(scan: Scan, size: int) -> tuple[dict[str, Json], UInt8[ndarray, "size size 3"]]:
@@ -76,8 +79,9 @@ def scan_tile(scan: Scan, size: int) -> tuple[dict[str, Json], UInt8[ndarray, "s
     """
     if scan.surface is not None:
         surface = scan.surface
-        page = surface_view(surface.vertices, surface.faces, _colours(surface), up=scan.up, elevation_degrees=ASLANT, size=(size, size))
-        sides: list[Json] = [float(side) for side in np.ptp(surface.vertices[surface.faces.reshape(-1)], axis=0)]
+        page = _drawn(surface, _colours(surface), scan, ASLANT, (size, size))
+        used = surface.vertices[surface.faces.reshape(-1)] if len(surface.faces) else surface.vertices
+        sides: list[Json] = [float(side) for side in np.ptp(used, axis=0)]
         return {"vertices": len(surface.vertices), "faces": len(surface.faces), "size": sides}, page
     for frame in scan.frames(True, True) if scan.frames is not None else ():
         pictures = _pictures(frame, size)
@@ -136,7 +140,21 @@ def _seen_from_above(surface: Surface, scan: Scan, facts: ScanFacts) -> tuple[st
 
 
 def _view(surface: Surface, colours: UInt8[ndarray, "v 3"], scan: Scan, elevation: float) -> UInt8[ndarray, "h w 3"]:
-    return surface_view(surface.vertices, surface.faces, colours, up=scan.up, elevation_degrees=elevation, size=PANEL)
+    return _drawn(surface, colours, scan, elevation, PANEL)
+
+
+def _drawn(
+    surface: Surface, colours: UInt8[ndarray, "v 3"], scan: Scan, elevation: float, size: tuple[int, int]
+) -> UInt8[ndarray, "h w 3"]:
+    """A picture of `size` (width, height) pixels; points without faces as dots, from one side whatever `elevation` says."""
+    if len(surface.faces):
+        return surface_view(surface.vertices, surface.faces, colours, up=scan.up, elevation_degrees=elevation, size=size)
+    chosen = np.linspace(0, len(surface.vertices) - 1, min(len(surface.vertices), MOST_POINTS)).astype(np.int64)
+    side = min(size)
+    page = np.full((size[1], size[0], 3), 255, np.uint8)
+    top, left = (size[1] - side) // 2, (size[0] - side) // 2
+    page[top : top + side, left : left + side] = splat_points(surface.vertices[chosen], side, scan.up, colours=colours[chosen])
+    return page
 
 
 def _colours(surface: Surface) -> UInt8[ndarray, "v 3"]:
@@ -144,13 +162,9 @@ def _colours(surface: Surface) -> UInt8[ndarray, "v 3"]:
 
 
 def label_colours() -> UInt8[ndarray, "41 3"]:
-    """RGB of each id of NYU's 40 classes, 0 for none: hues as far apart as the golden angle makes them, the same in every picture."""
-    import colorsys
-
+    """RGB of each id of NYU's 40 classes, 0 for none, the same in every picture."""
     table = np.tile(OTHER.astype(np.uint8), (41, 1))
-    for place, number in enumerate(sorted(BENCHMARK.values())):
-        hue, value, strength = (place * 0.381966) % 1, (0.95, 0.75, 0.85)[place % 3], (0.45, 0.6, 0.75)[place % 3]
-        table[number] = np.rint(255 * np.array(colorsys.hsv_to_rgb(hue, strength, value)))
+    table[sorted(BENCHMARK.values())] = class_colours(len(BENCHMARK))
     return table
 
 
@@ -196,8 +210,3 @@ def _legend(labels: Int[ndarray, "v"], width: int) -> UInt8[ndarray, "h w 3"]:
         pen.rectangle((left, top, left + LEGEND, top + LEGEND), fill=tuple(int(value) for value in colour), outline=(120, 120, 120))
         pen.text((left + LEGEND + GAP, top), name, fill=(40, 40, 40), font=font(LEGEND))
     return np.array(image)
-
-
-def _stacked(pages: list[UInt8[ndarray, "_h _w 3"]]) -> UInt8[ndarray, "h w 3"]:
-    width = max(page.shape[1] for page in pages)
-    return np.concatenate([np.pad(page, ((0, 0), (0, width - page.shape[1]), (0, 0)), constant_values=255) for page in pages])

@@ -48,11 +48,13 @@ def splat_points(
     *,
     normals: Float[ndarray, "n 3"] | None = None,
     labels: Int[ndarray, "n"] | None = None,
+    colours: UInt8[ndarray, "n 3"] | None = None,
 ) -> UInt8[ndarray, "size size 3"]:
     """Points as shaded dots, in a frame that fits them; dots grow with the distance between points. Not-finite points are left out.
 
     normals  unit vectors that the shade is computed from, whichever way they point; None: estimated from each point's neighbours
     labels   whole numbers that give each point one of ten colours in turn; None: all have the same
+    colours  RGB of each point in full light, instead
     """
     finite = np.isfinite(points).all(axis=1)
     shown = points[finite].astype(np.float64)
@@ -64,8 +66,8 @@ def splat_points(
     estimated, spacing = _normals(seen)
     facing = estimated if normals is None else _towards_camera(np.nan_to_num(normals[finite].astype(np.float64)) @ view.T)
     radius = int(np.clip(round(1.0 * spacing / extent * FINER * size / 2), 1, 4 * FINER))
-    colours = COLOUR if labels is None else PALETTE[labels[finite].astype(np.int64) % len(PALETTE)]
-    return _splat(seen, _brightness(facing), extent, radius, size, colours)
+    base = COLOUR if labels is None else PALETTE[labels[finite].astype(np.int64) % len(PALETTE)]
+    return _splat(seen, _brightness(facing), extent, radius, size, base if colours is None else colours[finite] / 255)
 
 
 def _view(up: Axis) -> Float[ndarray, "3 3"]:

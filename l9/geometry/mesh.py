@@ -29,15 +29,17 @@ class Mesh:
     faces     vertex numbers, counter-clockwise seen from outside where the file says so
     up        the axis that points away from the ground
     notes     what the reader had to leave out, one line each ("materials/wood.mtl reaches outside the folder: not opened")
+    parts     a part of each face, such as leg or seat as numbers; None where nobody named them
     """
 
     vertices: Float[ndarray, "v 3"]
     faces: Int[ndarray, "f 3"]
     up: Axis = "+Y"
     notes: tuple[str, ...] = ()
+    parts: Int[ndarray, "f"] | None = None
 
     def moved(self, vertices: Float[ndarray, "v 3"]) -> "Mesh":
-        """The same faces over other vertices."""
+        """The same faces and parts over other vertices."""
         return replace(self, vertices=vertices)
 
 

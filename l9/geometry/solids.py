@@ -142,6 +142,9 @@ SOLIDS: dict[str, Callable[[Generator], Solid]] = {
 }
 """Class name -> maker of one solid; the generator decides its proportions."""
 
+PARTS = {"box": 1, "capsule": 1, "chair": 3, "cone": 1, "cylinder": 1, "lamp": 3, "mug": 2, "sphere": 1, "table": 2, "torus": 1}
+"""Class name -> how many parts its solids have. Counted through all classes they are 0 to 15: 2 to 4 are those of a chair."""
+
 
 def _solid(named: Sequence[tuple[str, Piece]]) -> Solid:
     """Pieces as one solid, centred, longest side 1.8; pieces of one name are one part."""

@@ -34,7 +34,7 @@ class PointNet(nn.Module):
         self.feature_transform = TransformNet(64)
         self.set_features = SetFeatures(64, 64, 128, 1024)
         self.head = nn.Sequential(
-            *_layer(1024, 512), nn.Dropout(dropout), *_layer(512, 256), nn.Dropout(dropout), _linear(256, len(classes))
+            *_layer(1024, 512), nn.Dropout(dropout), *_layer(512, 256), nn.Dropout(dropout), glorot_linear(256, len(classes))
         )
 
     def forward(self, xyz_BN3: Float[Tensor, "b n 3"]) -> Float[Tensor, "b k"]:
@@ -98,7 +98,7 @@ class MaximumLayer(nn.Module):
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
-        self.linear, self.norm = _linear(before, after), nn.BatchNorm1d(after, momentum=MOMENTUM)
+        self.linear, self.norm = glorot_linear(before, after), nn.BatchNorm1d(after, momentum=MOMENTUM)
 
     def forward(self, x_BNC: Float[Tensor, "b n c"]) -> Float[Tensor, "b f"]:
         """In training the running statistics move as batch norm's do."""
@@ -139,14 +139,18 @@ class MaximumLayer(nn.Module):
 
 
 class TransformNet(nn.Module):
-    """T-Net: predicts a `size` x `size` matrix from the set itself, the identity before training."""
+    """T-Net: predicts a `size` x `size` matrix from the set itself, the identity before training.
 
-    def __init__(self, size: int) -> None:
+    shared  widths of the shared layers, the last of which the maximum is taken of
+    head    widths of the two layers after it
+    """
+
+    def __init__(self, size: int, shared: tuple[int, ...] = (64, 128, 1024), head: tuple[int, int] = (512, 256)) -> None:
         super().__init__()
         self.size = size
-        self.set_features = SetFeatures(size, 64, 128, 1024)
-        self.head = nn.Sequential(*_layer(1024, 512), *_layer(512, 256))
-        self.matrix = nn.Linear(256, size * size)
+        self.set_features = SetFeatures(size, *shared)
+        self.head = nn.Sequential(*_layer(shared[-1], head[0]), *_layer(head[0], head[1]))
+        self.matrix = nn.Linear(head[1], size * size)
         nn.init.zeros_(self.matrix.weight)
         with torch.no_grad():
             self.matrix.bias.copy_(torch.eye(size).flatten())
@@ -159,10 +163,10 @@ class TransformNet(nn.Module):
 
 def _layer(before: int, after: int) -> tuple[nn.Module, ...]:
     """In place: at (B * N, 1024) each copy of the features costs more memory traffic than the ReLU itself."""
-    return _linear(before, after), nn.BatchNorm1d(after), nn.ReLU(inplace=True)
+    return glorot_linear(before, after), nn.BatchNorm1d(after), nn.ReLU(inplace=True)
 
 
-def _linear(before: int, after: int) -> nn.Linear:
+def glorot_linear(before: int, after: int) -> nn.Linear:
     """A linear layer with the authors' initial weights: Glorot, biases 0."""
     layer = nn.Linear(before, after)
     nn.init.xavier_uniform_(layer.weight)

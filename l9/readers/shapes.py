@@ -27,11 +27,14 @@ def find(root: Path, count_per_class: int = 40, seed: int = 0) -> Iterator[Found
 
 
 def read(files: Sequence[BinaryIO], found: Found, up: Axis, count_per_class: int = 40, seed: int = 0) -> Mesh:
-    """The solid of one id, drawn from (seed, class, number): neither other classes nor the count change it."""
-    from l9.geometry.solids import SOLIDS
+    """The solid of one id, drawn from (seed, class, number): neither other classes nor the count change it. Its parts are counted through
+    all classes (`l9.geometry.solids.PARTS`).
+    """
+    from l9.geometry.solids import PARTS, SOLIDS
 
     name, _, number = found.id.partition("/")
     if name not in SOLIDS or not number.isdigit():
         raise RefusedObject("unknown-shape", f"'{found.id}'; expected one of {' '.join(sorted(SOLIDS))} and a number")
     solid = SOLIDS[name](np.random.default_rng((seed, zlib.crc32(name.encode()), int(number))))
-    return checked_mesh(Mesh(np.asarray(solid.vertices, np.float64), np.asarray(solid.faces, np.int64), up))
+    parts = solid.parts + sum(count for other, count in PARTS.items() if other < name)
+    return checked_mesh(Mesh(np.asarray(solid.vertices, np.float64), np.asarray(solid.faces, np.int64), up, parts=parts))

@@ -13,6 +13,7 @@ from l9.stages.occupancy import occupancy
 from l9.stages.published_scans import published_scans
 from l9.stages.scene_blocks import scene_blocks
 from l9.stages.scene_columns import scene_columns
+from l9.stages.scene_points import scene_points
 from l9.stages.sdf import sdf, sdf_points
 from l9.stages.seen_surface import seen_surface
 from l9.stages.surface_points import surface_points
@@ -35,6 +36,7 @@ __all__ = [
     "published_scans",
     "scene_blocks",
     "scene_columns",
+    "scene_points",
     "sdf",
     "sdf_points",
     "seen_surface",

@@ -25,6 +25,7 @@ with atheris.instrument_imports(include=["l9.readers"]):
     import l9.readers.middlebury
     import l9.readers.modelnet_h5
     import l9.readers.modelnet_resampled
+    import l9.readers.s3dis
     import l9.readers.scannet_labels
     import l9.readers.sens
     import l9.readers.seven_scenes

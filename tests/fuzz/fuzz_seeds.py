@@ -217,6 +217,16 @@ def parts():
     return [b"0 0 0\n1 0 0\n0 1 0\n\x001\n2\n4\n", b"0 0 0\n\x009\n"]
 
 
+def things():
+    good = b"-15.609 39.505 0.500 134 134 121\n-15.6 39.4 0.5 1 2 255\n"
+    return [
+        good + b"\0" + good.replace(b"39.4", b"39\x104"),
+        good + b"\0",
+        b"\0" + good.replace(b"\n", b"\r\n\n"),
+        b"1 2 3 4 5 256\n\0nan 1 2 3 4 5\n",
+    ]
+
+
 def tensor_pickles():
     two = pickled(x=tensor(), y=tensor(storage("LongStorage", "1", 2), shape=(), stride=()))
     parameter = name("torch._utils", "_rebuild_parameter") + b"(" + tensor() + b"\x88]tR"

@@ -176,6 +176,18 @@ def disparity(data: bytes) -> None:
     assert np.isfinite(depth).all() and (depth >= 0).all()
 
 
+def s3dis(data: bytes) -> None:
+    """Two things of a room, parted by a zero byte."""
+    from l9.readers.s3dis import CLASSES, read
+
+    files = tuple(f"Area_1/office_1/Annotations/{name}_1.txt" for name in ("chair", "stairs"))
+    scan = read(list(map(io.BytesIO, two_parts(data))), Found("Area_1/office_1", files), "+Z")
+    surface = scan.surface
+    assert len(surface.vertices) == len(surface.colours) == len(surface.labels) == len(surface.instances) > 0
+    assert surface.vertices.dtype == np.float64 and np.isfinite(surface.vertices).all() and surface.colours.dtype == np.uint8
+    assert set(surface.labels.tolist()) <= {CLASSES["chair"], CLASSES["clutter"]} and len(scan.notes) <= 7
+
+
 def vertex_labels(data: bytes) -> None:
     """Segments, groups and the table, parted by zero bytes, of a mesh of six vertices."""
     from l9.readers.scannet_labels import read_table, vertex_labels
@@ -278,6 +290,7 @@ TARGETS: dict[str, Target] = {
     "tensors": Target(seeds.tensor_pickles, function=tensors),
     "hdf5": Target(seeds.hdf5, "l9.readers.modelnet_h5:read", ".h5", {"member": "0"}, library=True),
     "table": Target(seeds.table, "l9.readers.modelnet_resampled:read", ".txt"),
+    "s3dis": Target(seeds.things, function=s3dis),
     "shapenetpart": Target(seeds.parts, "l9.readers.shapenetpart:read", ".pts", {"facts": {"category": "Airplane"}}, two_parts),
 }
 
