@@ -9,7 +9,7 @@ from l9.draw.text import legible, shortened
 from l9.errors import ShapeError
 
 SIZE = (940, 640)  # pixels, across and down
-COLOURS = 10  # after which a class has a colour again, with another mark
+COLOURS = 10  # after which a class has the first colour again, with another mark
 MARKS = "os^Dv*PX<>"
 WIDEST_NAME, NAME_SIZE = 160, 12  # pixels; longer class names are shortened in the middle
 MOST_NAMED = 40  # classes up to which the legend names them
@@ -28,9 +28,9 @@ def class_map(
     figure = new_figure(*SIZE)
     axes = figure.add_subplot()
     axes.scatter(*places[labels < 0].T, s=8, color="lightgrey")
-    for number in np.unique(labels[labels >= 0]):
+    for place, number in enumerate(np.unique(labels[labels >= 0])):
         name = shortened(legible(classes[number]), WIDEST_NAME, NAME_SIZE)
-        look = {"color": f"C{number % COLOURS}", "marker": MARKS[number // COLOURS % len(MARKS)], "edgecolors": "white", "linewidths": 0.4}
+        look = {"color": f"C{place % COLOURS}", "marker": MARKS[place // COLOURS % len(MARKS)], "edgecolors": "white", "linewidths": 0.4}
         axes.scatter(*places[labels == number].T, s=36, label=name, **look)
     axes.set(xlabel=axes_names[0], ylabel=axes_names[1])
     axes.set_title(legible(title), parse_math=False)

@@ -24,6 +24,7 @@ def surface_view(
     elevation_degrees: float,
     size: tuple[int, int],
     azimuth: float = AZIMUTH,
+    frame: Float[ndarray, "n 3"] | None = None,
 ) -> UInt8[ndarray, "h w 3"]:
     """An orthographic picture that fits the surface, on white.
 
@@ -31,6 +32,7 @@ def surface_view(
     elevation_degrees  90: from above, with the axis after `up` (x y z x; +X where +Z is up) to the right
     size               (width, height) of the picture, pixels
     azimuth            radians counter-clockwise about `up`, of a view that is not from above; see `view_axes`
+    frame              points that the picture fits instead, so that surfaces in one frame are drawn to one scale
     """
     width, height = size
     view = view_axes(up, elevation_degrees, azimuth)
@@ -39,7 +41,8 @@ def surface_view(
     if not facing.any():
         return np.full((height, width, 3), 255, np.uint8)
     placed = vertices.astype(np.float64) @ view.T
-    low, high = placed[faces[facing]].reshape(-1, 3).min(axis=0), placed[faces[facing]].reshape(-1, 3).max(axis=0)
+    fitted = placed[faces[facing]].reshape(-1, 3) if frame is None else np.concatenate([frame @ view.T, placed])
+    low, high = fitted.min(axis=0), fitted.max(axis=0)
     step = max((high[0] - low[0]) / width, (high[1] - low[1]) / height, 1e-9) / (1 - 2 * BORDER) / FINER
     rays = _rays((low + high) / 2, high[2] + 1.0, step, (width * FINER, height * FINER))
     picture = _cast(placed, faces[facing], colours, rays)

@@ -59,7 +59,7 @@ def code_map(samples: Samples, codes: Float[ndarray, "n z"], report: Report) -> 
     places, shares = two_dimensions(codes)
     known = report.metrics.get("knn_accuracy")
     title = f"codes of {len(codes):,} tested objects" + (
-        "" if known is None else f"; nearest neighbours of all numbers: {100 * known:.0f} % right"
+        "" if known is None else f"; nearest neighbours in all dimensions: {100 * known:.0f} % right"
     )
     names = tuple(f"component {number + 1}: {100 * share:.0f} % of the variance" for number, share in enumerate(shares))
     return Picture("codes", class_map(places, samples.labels, samples.classes, title, (names[0], names[1])))
