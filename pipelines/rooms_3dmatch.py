@@ -1,9 +1,9 @@
 """3DMatch's descriptor of a surface, learnt from scanned rooms alone (Zeng et al., CVPR 2017), beside hand-crafted FPFH.
 
 run     l9 run rooms_3dmatch
-takes   9 min to prepare with 2 workers, 14 min to train and test with one thread, on 2 cores that other work kept busy (load 7 to 12)
-expect  error at 95 % recall on the 10 test rooms, 2,000 matches, seed 0: 3DMatch .295 (bootstrap .279 to .311) below FPFH's .347 (.313
-        to .387). By the roots of its bins, which is not reported, FPFH had .286 (.251 to .325): level with 3DMatch after 300 steps
+takes   24 minutes a seed on 2 cores that other work kept busy, preparation (9 minutes there) aside; the network trains with one thread
+expect  error at 95 % recall on the 10 test rooms, 2,000 matches: 3DMatch .187 +- .007 (3 seeds, l9 0.1.0) below FPFH's .346, and below .285
+        of FPFH compared by the roots of its shares
 """
 
 from l9.config import Pipeline, Prep, Schedule, Set, Train, Training, Use
