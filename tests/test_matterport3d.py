@@ -94,6 +94,13 @@ def test_more_or_fewer_pictures_than_announced_are_told(tmp_path):
     assert notes == ["the .conf announces 18 pictures and lists 3"]
 
 
+def test_a_count_behind_control_characters_is_read_or_none(tmp_path):
+    """\x1e counts as space for str.strip and not for int."""
+    conf_with(matterport3d(tmp_path), "n_images 3", "n_images \x1e\x1e3")
+    _, notes = read_one("matterport3d", tmp_path, HOUSE)
+    assert notes == []
+
+
 def test_a_pose_that_is_not_finite_leaves_its_picture_out(tmp_path):
     conf_with(matterport3d(tmp_path), "1.000000000e-01", "nan")
     put(tmp_path / HOUSE / f"matterport_camera_poses/{PANO}_pose_0_1.txt", rows(np.full((4, 4), np.inf)))

@@ -105,8 +105,8 @@ def checked_numbers(field: Float32[ndarray, "*grid"]) -> Float32[ndarray, "*grid
 
 def checked_complete(field: Float32[ndarray, "32 32 32"]) -> Float32[ndarray, "32 32 32"]:
     """A complete field cut at 3 voxels; RefusedObject `negative-distance`."""
-    if below := int((field < 0).sum()):
-        raise RefusedObject("negative-distance", f"{below:,} of {field.size:,} voxels, the least {field.min():g}; expected 0 or more")
+    if (least := float(field.min())) < 0:
+        raise RefusedObject("negative-distance", f"the least of {field.size:,} voxels is {least:g}; expected 0 or more")
     return cut_complete(field)
 
 

@@ -107,7 +107,8 @@ def read_conf(data: bytes) -> Conf:
         elif word in ("depth_directory", "color_directory"):
             folders[word.removesuffix("_directory")] = _name(rest.strip(), number)
         elif word == "n_images":
-            conf.announced = int(rest) if rest.strip().isdecimal() and len(rest) < 10 else None
+            count = rest.strip()
+            conf.announced = int(count) if count.isdecimal() and len(count) < 10 else None
         elif word == "scan":
             if intrinsics is None or len(conf.listed) >= MOST_FRAMES:
                 raise RefusedObject("bad-catalog", f"line {number:,}: a picture without intrinsics, or more than {MOST_FRAMES:,}")
