@@ -210,13 +210,17 @@ def match_lists(data: bytes) -> None:
 
 
 def distance_fields(data: bytes) -> None:
-    """The bytes as a complete field and as a partial one, with a sound header first: few get there by themselves."""
+    """The bytes as a complete field and as a partial one, one in four with a sound header first: few get there by themselves.
+
+    Not all: under the fuzzer's instrumentation some 12 KB stay in memory for each whole field that is read, which they do not otherwise.
+    """
     from l9.readers.cnncomplete import FIELD_BYTES, HEADER, read
 
     found = Found("03001627/x", ("x__0__.df", "x__0__.sdf"))
     sound = HEADER.pack(32, 32, 32) + data.ljust(FIELD_BYTES, b"\0")[:FIELD_BYTES]
-    with contextlib.suppress(RefusedObject):
-        check(read([io.BytesIO(sound), io.BytesIO(sound)], found, "+Y"))
+    if sum(data) % 4 == 0:
+        with contextlib.suppress(RefusedObject):
+            check(read([io.BytesIO(sound), io.BytesIO(sound)], found, "+Y"))
     check(read([io.BytesIO(data), io.BytesIO(data)], found, "+Y"))
 
 
