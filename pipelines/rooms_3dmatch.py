@@ -1,7 +1,7 @@
 """3DMatch's descriptor of a surface, learnt from scanned rooms alone (Zeng et al., CVPR 2017), beside hand-crafted FPFH.
 
 run     l9 run rooms_3dmatch
-takes   24 minutes a seed on 2 cores that other work kept busy, preparation (9 minutes there) aside; the network trains with one thread
+takes   24 minutes for seed 0 with one thread on 2 cores that other work kept busy; the store was there before
 expect  error at 95 % recall on the 10 test rooms, 2,000 matches: 3DMatch .187 +- .007 (3 seeds, l9 0.1.0) below FPFH's .346, and below .285
         of FPFH compared by the roots of its shares
 """

@@ -1,7 +1,7 @@
 """Key point matching learnt from scanned rooms alone (Chang et al., Matterport3D, 3DV 2017, table 2), beside hand-crafted descriptors.
 
 run     l9 run rooms_match          (l9 fetch rooms composes the 50 rooms first, once)
-takes   57 minutes for 3 seeds on 2 cores that other work shared, 7 of them for pairs; one seed on quiet cores 13
+takes   57 minutes for 3 seeds on 2 cores that other work shared, 7 of them for pairs
 expect  `fpr95` on rooms, motorcycle, aloe, stairs, key points moved a little: lite0 .035 .008 .290 .093, scratch .058 .010 .167 .046,
         rootsift_upright .269 .115 .536 .260, rootsift .850 .429 .837 .596 (3 seeds, l9 0.1.0; all of it in docs/matches.md)
 """

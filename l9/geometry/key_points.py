@@ -36,7 +36,7 @@ class KeyPoints:
     angles     float32 (n): degrees, clockwise from the picture's x axis
     responses  float32 (n): of the detector
     octaves    int32 (n): octave, layer and offset, packed as OpenCV does
-    depths     float32 (n): metres along the optical axis of the colour camera, smoothed as `depth_at` says
+    depths     float32 (n): metres along the colour camera's axis, by `depth_at`, or as several frames agree (`agreed_places`)
     points     float64 (n, 3): in the world, metres
     normals    float64 (n, 3): of the surface there, in the world, unit length, towards the camera
     """

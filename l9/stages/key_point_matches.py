@@ -26,7 +26,7 @@ from l9.stages.match_cells import (
 from l9.stages.seen_pairs import MOST_FRAMES, WIDTH, Looked, agreed_graph, check_pairs, looked_at, note_once
 from l9.store.columns import Column, Row
 
-CANDIDATES = 4  # times as many matches as asked for, before those are left out whose anchor is hidden: 3 % at most of a composed room's
+CANDIDATES = 4  # times as many matches as asked for, before those are left out whose anchor is hidden: far fewer than half
 
 if TYPE_CHECKING:
     from l9.geometry.key_points import KeyPoints
