@@ -96,7 +96,8 @@ class Schedule:
     epochs or steps   exactly one is given
     batch             samples in a global cut; or `elements`: the greedy cut by items of the sample column
     lr                overrides the rate where there is one player
-    curve             factor over the run, multiplying every rate: "constant", "cosine" (to 0), or "step" (x `decay` every `every` epochs)
+    curve             factor over the run, multiplying every rate: "constant", "cosine" (to 0), "step" (x `decay` every `every` epochs), or
+                      "plateau" (x `decay` where the loss on the validation part has not fallen for `every` epochs)
     warmup            share of the run over which the factor first rises linearly from 0
     accumulate        micro-batches a rank splits its part into; gradients are summed before the step
     checkpoint_every  epochs between checkpoints
@@ -107,7 +108,7 @@ class Schedule:
     batch: int | None = 32
     elements: int | None = None
     lr: float | None = None
-    curve: Literal["constant", "cosine", "step"] = "constant"
+    curve: Literal["constant", "cosine", "step", "plateau"] = "constant"
     decay: float = 0.5
     every: int = 20
     warmup: float = 0.0
@@ -149,6 +150,10 @@ class Training:
     test: tuple[str, ...] | None = None
     parts: Literal["train/test", "train/validation", "train+validation/test"] = "train/test"
     init: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.schedule is not None and self.schedule.curve == "plateau" and "validation" in self.parts.partition("/")[0]:
+            raise RecipeError(f'Training: parts is {self.parts}; with curve="plateau" expected parts that do not learn from validation')
 
 
 @dataclass(frozen=True)

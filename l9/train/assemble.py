@@ -32,7 +32,10 @@ OVERFIT_LOSS = 1e-3  # below this the samples count as learnt by heart
 
 @dataclass(frozen=True)
 class Assembly:
-    """Everything a training needs, before the first number is computed. `tests` is by set name, in the recipe's order."""
+    """Everything a training needs, before the first number is computed. `tests` is by set name, in the recipe's order.
+
+    `held_out` is what a schedule that waits for a plateau looks at: the validation part of the sets to learn from; else None.
+    """
 
     training: Training
     train: Train
@@ -44,6 +47,7 @@ class Assembly:
     samples: Samples
     learnt: Samples
     tests: dict[str, Samples]
+    held_out: Samples | None = None
 
     @property
     def frozen(self) -> bool:
@@ -88,7 +92,8 @@ def assemble(job: Job, device: torch.device) -> Assembly:
     else:
         tests = {name: _labelled_as(_pick(job, name, reported, task.samples), classes, name) for name in test}
     train = from_plain(Train, job["train"], "train")
-    return Assembly(training, train, schedule, task, model, classes, job["up"], samples, learnt, tests)
+    held_out = _held_out(job, learn, classes, task) if schedule.curve == "plateau" else None
+    return Assembly(training, train, schedule, task, model, classes, job["up"], samples, learnt, tests, held_out)
 
 
 def parts_of(training: Training) -> tuple[tuple[Part, ...], Part]:
@@ -142,6 +147,13 @@ def _pick(job: Job, name: str, part: Part, item_column: str | None = None) -> Sa
     classes = None if chosen["classes"] is None else tuple(chosen["classes"])
     store, whole = Store.open(Path(chosen["store"])), part == "test" and chosen.get("whole", False)
     return Samples.of(store, classes=classes, part=part, fold=chosen["fold"], item_column=item_column, whole=whole)
+
+
+def _held_out(job: Job, names: tuple[str, ...], classes: tuple[str, ...], task: Task) -> Samples:
+    found = Samples.concat([_labelled_as(_pick(job, name, "validation", task.samples), classes, name) for name in names])
+    if len(found) == 0:
+        raise TrainingError(f'no validation samples in {", ".join(names)}, which curve="plateau" waits for; expected another curve')
+    return found
 
 
 def _labelled_as(samples: Samples, classes: tuple[str, ...], name: str) -> Samples:

@@ -3,7 +3,8 @@
     model.safetensors       the network's state dict
     optimizer.safetensors   moments and counters, `player/parameter/key`
     buffers.safetensors     the task's own tensors (EMA, image pools, codebooks)
-    state.json              step, epoch, step in the epoch, torch's random state, the precision, and size and sha256 of the three
+    state.json              step, epoch, step in the epoch, what was held out's losses, torch's random state, the precision, and size and
+                            sha256 of the three
 
 A folder is written under a temporary name, flushed, and renamed; the newest two are kept. Nothing here is a pickle.
 """
@@ -13,7 +14,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from l9.fingerprint import file_digest
 from l9.store.publish import TEMPORARY, atomic_write, publish, temporary_name
 from l9.tasks.contract import Task
 from l9.train.optimizers import Mover, optimizer_tensors, restore_optimizers
+from l9.train.plateau import Plateau
+from l9.typed import from_plain
 
 FORMAT = 1
 KEPT = 2  # the newest, and the one before in case the newest is damaged
@@ -38,6 +41,7 @@ class Progress:
     step: int = 0
     epoch: int = 0
     step_in_epoch: int = 0
+    plateau: Plateau = field(default_factory=Plateau)
 
 
 @dataclass(frozen=True)
@@ -149,12 +153,13 @@ def _opened(folder: Path) -> Checkpoint | None:
         for name, facts in state["files"].items():
             if (folder / name).stat().st_size != facts["bytes"] or file_digest(folder / name) != facts["sha256"]:
                 return None
-        progress = Progress(*(int(state[name]) for name in ("step", "epoch", "step_in_epoch")))
+        plateau = from_plain(Plateau, state.get("plateau", {}), "plateau", TrainingError)
+        progress = Progress(int(state["step"]), int(state["epoch"]), int(state["step_in_epoch"]), plateau)
         precision = state.get("precision")
         if precision not in (None, "float32", "bfloat16"):
             return None
         return Checkpoint(folder, progress, bytes.fromhex(state["random_state"]), precision)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, TrainingError):
         return None  # whatever is wrong inside, this folder is no checkpoint
 
 

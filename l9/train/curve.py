@@ -36,12 +36,12 @@ def length_of(schedule: Schedule, loader: Epochs) -> Length:
     return Length(schedule.steps or done, epoch)
 
 
-def factor(schedule: Schedule, step: int, total: int, epoch: int) -> float:
-    """What every rate is multiplied by at `step` (0-based) of `total`, in `epoch` (0-based).
+def factor(schedule: Schedule, step: int, total: int, epoch: int, drops: int = 0) -> float:
+    """What every rate is multiplied by at `step` (0-based) of `total`, in `epoch` (0-based), after `drops` plateaus.
 
     The first `warmup` share of the steps rises linearly, its first step already above 0; the rest follows the curve:
     "constant" stays at 1, "cosine" falls as (1 + cos(pi t)) / 2 to 0 at the end (Loshchilov & Hutter, ICLR 2017, without
-    restarts), "step" is `decay` to the power of the number of times `every` epochs have passed.
+    restarts), "step" is `decay` to the power of the number of times `every` epochs have passed, "plateau" to the power of `drops`.
     """
     warm = round(schedule.warmup * total)
     if step < warm:
@@ -50,4 +50,6 @@ def factor(schedule: Schedule, step: int, total: int, epoch: int) -> float:
         return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(total - warm, 1)))
     if schedule.curve == "step":
         return float(schedule.decay ** (epoch // schedule.every))
+    if schedule.curve == "plateau":
+        return float(schedule.decay**drops)
     return 1.0

@@ -72,11 +72,13 @@ class Hooks:
     step        after each finished step, with its record
     checkpoint  when a checkpoint is due: every `checkpoint_every` epochs, at the end, and on `stop`
     stop        asked after each step: true ends the training early
+    held_out    asked at the end of each epoch where the curve is "plateau": the mean loss on what is not learnt from, equal on every rank
     """
 
     step: Callable[[Record], None] = lambda record: None
     checkpoint: Callable[[Progress], None] = lambda progress: None
     stop: Callable[[Record], bool] = lambda record: False
+    held_out: Callable[[], float] = lambda: math.nan
 
 
 def run_loop(
@@ -102,11 +104,14 @@ def _run_epoch(task: Task, loader: Batches, schedule: Schedule, length: Length, 
     progress, epoch = state.progress, state.progress.epoch
     order = {"order": loader.order_digest(epoch)}
     for batch in loader.epoch(epoch, progress.step_in_epoch):
-        rate = factor(schedule, progress.step, length.steps, epoch)
+        rate = factor(schedule, progress.step, length.steps, epoch, progress.plateau.drops)
         head: Record = {"step": progress.step, "epoch": epoch, **(order if progress.step_in_epoch == 0 else {})}
         metrics = run_step(task, batch.to(compute.ranks.device), state, rate, compute)
         _advance(progress, loader.steps_per_epoch(epoch))
         record: Record = {**head, **metrics, "lr_factor": rate, "samples": batch.total}
+        if schedule.curve == "plateau" and progress.epoch != epoch:
+            record["held_out_loss"] = loss = hooks.held_out()
+            progress.plateau.tell(loss, schedule.every)
         hooks.step(record)
         if hooks.stop(record):
             return True

@@ -14,6 +14,7 @@ from torch import nn
 
 from l9.data.batch import Batch
 from l9.data.loader import Loader
+from l9.data.samples import Samples
 from l9.errors import TrainingError
 from l9.progress import Say, quiet
 from l9.tasks.contract import Task
@@ -30,8 +31,9 @@ from l9.train.checkpoints import (
 )
 from l9.train.curve import length_of
 from l9.train.interrupt import deferred_interrupt
-from l9.train.loop import Hooks, State, run_loop
+from l9.train.loop import Hooks, State, mixed_seed, run_loop, seed_draws
 from l9.train.optimizers import movers_of
+from l9.train.plateau import held_out_sums
 from l9.train.precision import Precision, choose_precision, lay_out
 from l9.train.ranks import Ranks
 from l9.train.records import Record, Records, last_loss
@@ -83,7 +85,8 @@ class _Learning:
         self.job, self.assembly, self.model, self.ranks, self.say, self.durable = job, assembly, model, ranks, say, durable
         self.run_dir = Path(job["run_dir"])
         self.task: Task = assembly.task
-        self.loader = self._loader(ranks)
+        self.loader = self._loader(assembly.learnt, ranks)
+        self.held_out = None if assembly.held_out is None else self._loader(assembly.held_out, ranks, training=False)
         self.checkpoint = self._agreed_checkpoint()
         self.precision = self._agreed_precision()
         lay_out(model, self.precision)
@@ -91,16 +94,17 @@ class _Learning:
         self.loss = float("nan")
         self._saved, self._saving = time.monotonic(), 0.0  # when the last checkpoint was written, and how long that took
 
-    def _loader(self, ranks: Ranks) -> Loader:
+    def _loader(self, samples: Samples, ranks: Ranks, training: bool = True) -> Loader:
         schedule = self.assembly.schedule
         return Loader(
-            self.assembly.learnt,
+            samples,
             self.assembly.columns,
             seed=self.job["seed"],
             batch=schedule.batch,
             elements=schedule.elements,
             rank=ranks.rank,
             world=ranks.world,
+            training=training,
         )
 
     def run(self) -> tuple[int, float]:
@@ -124,10 +128,22 @@ class _Learning:
                 checkpoint=lambda progress: self._checkpoint(progress, records),
                 # a rank cannot leave alone: Ctrl-C is deferred where there is one, Ray ends them all where there are more
                 stop=lambda record: (interrupted() and self.ranks.world == 1) or self._learnt_by_heart(),
+                held_out=self._held_out_loss,
             )
             run_loop(self.task, self.model, self.loader, self.assembly.schedule, self.state, self.ranks, self.precision, hooks)
             if interrupted():
                 raise KeyboardInterrupt
+
+    def _held_out_loss(self) -> float:
+        """Mean over all samples of the validation part, over all ranks; the same draws each time."""
+        assert self.held_out is not None
+        device = self.ranks.device
+        seed_draws(mixed_seed(self.job["seed"], self.ranks.rank), device)
+        with self.precision.autocast():
+            loss, samples = held_out_sums(self.task, self.model, (batch.to(device) for batch in self.held_out.epoch(0)))
+        total = torch.tensor([loss], dtype=torch.float64, device=device)
+        self.ranks.all_reduce_sum([total])
+        return float(total) / samples
 
     def _recall_loss(self) -> None:
         """The last loss of what is resumed: perhaps no step is left to be made."""
@@ -165,7 +181,7 @@ class _Learning:
     def _start(self) -> None:
         if self.job["init"]:
             start_from(self.model, Path(self.job["init"]), self.say)
-        first: Batch | None = next(self._loader(Ranks(device=self.ranks.device)).epoch(0), None)
+        first: Batch | None = next(self._loader(self.assembly.learnt, Ranks(device=self.ranks.device)).epoch(0), None)
         if first is None:
             return  # no full batch: the loop's own error says so
         self.task.initialise(first.to(self.ranks.device))
