@@ -14,7 +14,7 @@ from l9.stages import scene_columns
 from l9.tasks.frequent_labels import FrequentLabels
 from l9.tasks.label_columns import LabelColumns
 
-few = Schedule(epochs=8, batch=32, lr=0.03, curve="cosine", warmup=0.05, checkpoint_every=1)  # 57,600 columns; the authors have 200 epochs
+few = Schedule(epochs=10, batch=32, lr=0.03, curve="plateau", every=1, warmup=0.05, checkpoint_every=1)  # the authors have 200 epochs
 
 pipeline = Pipeline(
     name="rooms-columns",
