@@ -22,6 +22,7 @@ pipeline = Pipeline(
         Training(Use(ScanItself), None, name="input", parts="train+validation/test"),
         Training(Use(ClassMean), None, name="mean", parts="train+validation/test"),
         Training(Use(NearestObject), None, name="retrieval", parts="train+validation/test"),
+        Training(Use(NearestObject, objects=5), None, name="retrieval_5", parts="train+validation/test"),
         Training(
             Use(ClassifyPartial, mirror=True),
             Use(Nin3d, width=24),

@@ -118,9 +118,27 @@ def test_the_nearest_object_is_found_by_what_is_known(tmp_path):
     found = task.nearest(batch.fixed("partial").float())
     stored, whole = partial.reshape(12, 1, -1).astype(np.float16).astype(float), complete.reshape(1, 6, -1).astype(np.float16).astype(float)
     costs = ((stored >= -1) * (np.minimum(np.abs(stored), 3) - whole) ** 2).sum(axis=2)
-    assert_array_equal(found, costs.argmin(axis=1))
+    assert_array_equal(found[:, 0], costs.argmin(axis=1))
     assert_array_equal(task.answers(batch)[2], complete[1].astype(np.float16))
     assert task.evaluate(samples).metrics["l1_unknown"] < ScanItself().evaluate(samples).metrics["l1_unknown"]
+
+
+def test_several_near_objects_are_averaged(tmp_path):
+    """In the order of their costs; all of them, where fewer were learnt from than asked for."""
+    partial, complete, labels = shapes(6, 2, SIDE, seed=3)
+    samples = scan_store(tmp_path, partial, complete, labels)
+    answers = {}
+    for objects in (1, 3, 100):
+        task = NearestObject(objects)
+        task.fit(samples)
+        nearest = task.nearest(batch_of(samples).fixed("partial").float())
+        answers[objects] = nearest
+        whole = complete.astype(np.float16).astype(np.float32)
+        assert_allclose(task.answers(batch_of(samples))[4], whole[nearest[4].numpy()].mean(axis=0), atol=1e-6)
+    assert_array_equal(answers[3][:, :1], answers[1])
+    assert_array_equal(np.sort(answers[100], axis=1), np.tile(np.arange(6), (12, 1)))
+    with pytest.raises(TrainingError, match="objects is 0; expected a number from 1 on"):
+        NearestObject(0)
 
 
 def test_a_scan_that_saw_nothing_is_compared_and_one_that_saw_everything_left_out(tmp_path):

@@ -73,6 +73,16 @@ def test_parameters(build, count):
 
 
 @pytest.mark.parametrize("name", sorted(BUILDS))
+def test_every_network_begins_with_everything_far(name, scans):
+    """Not with half of the last layer below 0, where |y| turns the bias about."""
+    for seed in range(3):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            answer = BUILDS[name]().train()(scans).expm1()
+        assert float(answer.mean()) == pytest.approx(3, abs=0.5) and float((answer < 1).float().mean()) < 0.1
+
+
+@pytest.mark.parametrize("name", sorted(BUILDS))
 def test_the_answer_is_never_below_0_and_gradients_reach_every_layer(name, scans):
     torch.manual_seed(0)
     model = BUILDS[name]().train()

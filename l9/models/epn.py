@@ -13,6 +13,8 @@ scans that they hold and never train: linear outputs of `Nin3d`, as the authors'
 Parameters as published, at w = 80 and K = 55 (the classifier's left out; counted, the paper tells none):
     EpnUnet 52,455,681, with class scores 52,490,881; EpnBase 35,247,521; Epn at w = 32 4,740,969, with class scores 4,769,129
 At w = 16, which trains in minutes on a processor, EpnUnet has 2,102,529 and EpnBase 1,413,409.
+The last layer's bias begins at 3 voxels, which the authors' does not: most of a grid is far from a surface. From about 0 half of the y
+begin below it, a different share of each of the stride's eight sub-grids, which one bias then cannot bring to one distance.
 source  sections 4 and 5 of the paper; sizes, slopes, batch norms and the joining as in the authors' code
 """
 
@@ -29,6 +31,7 @@ from l9.models.voxnet import Convolution
 
 RESOLUTION = 32
 LEAK = 0.2  # slope below 0 on the way in
+FAR = 3.0  # voxels: what a network answers before it has learnt
 STEADY = 1e-3  # added to the variance by the batch norms of EpnUnet; the other networks have torch's 1e-5
 
 
@@ -38,6 +41,7 @@ class Completion(nn.Module):
     classifier_width  width of the Nin3d of partial scans whose scores are taken; 0: none
     """
 
+    version = 2
     weight_prefix = "classifier."  # where `init` puts a classifier's weights
     classifier: Nin3d | None
     resolution = RESOLUTION
@@ -106,7 +110,7 @@ class EpnUnet(Completion):
                 nn.Sequential(UpConvolution(16 * w, 4 * w, 4), _norm(4 * w), nn.ReLU()),
                 nn.Sequential(_up(8 * w, 2 * w), _norm(2 * w), nn.ReLU()),
                 nn.Sequential(_up(4 * w, w), _norm(w), nn.ReLU()),
-                _up(2 * w, 1),
+                _far(_up(2 * w, 1)),
             ]
         )
 
@@ -138,7 +142,7 @@ class EpnBase(Completion):
             *(UpConvolution(8 * w, 4 * w, 4), nn.BatchNorm3d(4 * w), nn.ReLU()),
             *(_up(4 * w, 2 * w), nn.BatchNorm3d(2 * w), nn.ReLU()),
             *(_up(2 * w, w), nn.BatchNorm3d(w), nn.ReLU()),
-            _up(w, 1),
+            _far(_up(w, 1)),
         )
 
     def forward(self, partial_B2RRR: Float[Tensor, "b 2 r r r"]) -> Float[Tensor, "b r r r"]:
@@ -167,7 +171,7 @@ class Epn(Completion):
             *(_up(w, w // 2), nn.BatchNorm3d(w // 2), nn.ReLU()),
             *(_up(w // 2, w // 4), nn.BatchNorm3d(w // 4), nn.ReLU()),
             *(_up(w // 4, w // 8), nn.BatchNorm3d(w // 8), nn.ReLU()),
-            UpConvolution(w // 8, 1, 5, padding=2),
+            _far(UpConvolution(w // 8, 1, 5, padding=2)),
         )
 
     def forward(self, partial_B2RRR: Float[Tensor, "b 2 r r r"]) -> Float[Tensor, "b r r r"]:
@@ -209,6 +213,13 @@ def _down(before: int, after: int) -> Convolution:
 
 def _up(before: int, after: int) -> UpConvolution:
     return UpConvolution(before, after, 4, stride=2, padding=1)
+
+
+def _far(last: UpConvolution) -> UpConvolution:
+    """A last layer, whose answers begin about 3 voxels from any surface."""
+    assert last.bias is not None
+    nn.init.constant_(last.bias, FAR)
+    return last
 
 
 def _norm(channels: int) -> nn.BatchNorm3d:

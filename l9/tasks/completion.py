@@ -30,13 +30,13 @@ SURFACE = 1.0  # voxels: the isosurface, as in the paper
 NEAR = 2.5  # voxels: where truth and answer are both farther from a surface, they are not compared
 RESAMPLES = 400  # of the bootstrap
 INTERVAL = (2.5, 97.5)  # per cent
-BATCH = 32  # scans that are completed at once
 
 
 class CompletionTask(Task):
     """Completes scans in any way, and says how well. `answers` is the way."""
 
     columns = (PARTIAL, COMPLETE)
+    at_once = 32  # scans that are completed together
     own_stages = ("l9.stages.seen_surface:seen_surface",)
 
     def answers(self, batch: Batch) -> Float[Tensor, "b v v v"]:
@@ -50,7 +50,9 @@ class CompletionTask(Task):
     @torch.no_grad()
     def evaluate(self, samples: Samples) -> Report:
         """See `completion_report`."""
-        found = [self._compared(batch) for batch in Loader(checked_scans(samples), self.columns, seed=0, training=False).sequential(BATCH)]
+        found = [
+            self._compared(batch) for batch in Loader(checked_scans(samples), self.columns, seed=0, training=False).sequential(self.at_once)
+        ]
         errors, counts = (np.concatenate([one[place] for one in found]) for place in (0, 1))
         return completion_report(samples, errors, counts)
 

@@ -50,11 +50,20 @@ class ClassMean(CompletionTask):
 
 
 class NearestObject(CompletionTask):
-    """The answer is `complete` of the object that was learnt from and fits what is known best.
+    """The answer is `complete` of the object that was learnt from and fits what is known best, or the mean of several.
 
     That is the one with the least sum of squared differences from the scan's |signed distance| over the voxels the scan knows; the
     first of several, and so of all where a scan knows nothing.
+
+    objects  how many are averaged, from 1 on; fewer where fewer were learnt from
     """
+
+    at_once = 256  # each time all objects are gone through
+
+    def __init__(self, objects: int = 1) -> None:
+        if objects < 1:
+            raise TrainingError(f"NearestObject: objects is {objects}; expected a number from 1 on")
+        self.objects = objects
 
     def fit(self, samples: Samples) -> None:
         """Keep one field of each object, 64 KB at 32^3."""
@@ -68,12 +77,13 @@ class NearestObject(CompletionTask):
         if partial.shape[1:] != self._fields.shape[1:]:
             sizes = f"{tuple(partial.shape[1:])}, those learnt from {tuple(self._fields.shape[1:])}"
             raise TrainingError(f"NearestObject: scans have the size {sizes}; expected the same stages for every set")
-        return self._fields[self.nearest(partial)].float()
+        return torch.stack([self._fields[chosen].float().mean(0) for chosen in self.nearest(partial)])
 
-    def nearest(self, partial: Float[Tensor, "b v v v"]) -> Int64[Tensor, "b"]:
-        """Number of each scan's object, in the order in which they were learnt."""
+    def nearest(self, partial: Float[Tensor, "b v v v"]) -> Int64[Tensor, "b n"]:
+        """Numbers of each scan's objects, the nearest first, in the order in which they were learnt."""
         known = known_voxels(partial).float().flatten(1)
         seen = known * partial.abs().clamp_max(TRUNCATION).flatten(1)
         starts = range(0, len(self._fields), AT_ONCE)
         blocks = (self._fields[start : start + AT_ONCE].flatten(1).float() for start in starts)
-        return torch.cat([known @ block.square().T - 2 * (seen @ block.T) for block in blocks], dim=1).argmin(dim=1)
+        costs = torch.cat([known @ block.square().T - 2 * (seen @ block.T) for block in blocks], dim=1)
+        return costs.sort(dim=1, stable=True).indices[:, : self.objects]
