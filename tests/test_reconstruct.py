@@ -14,7 +14,7 @@ from l9.errors import TrainingError
 from l9.models.voxel_vae import VoxelAutoencoder
 from l9.models.voxnet import VoxNet
 from l9.tasks.contract import Report, Turn
-from l9.tasks.neighbours import code_distances, grid_distances, neighbour_answers, neighbour_votes, two_dimensions
+from l9.tasks.neighbours import Nearest, code_distances, grid_distances, two_dimensions
 from l9.tasks.reconstruct import Reconstruct
 from l9.tasks.reconstruction_pictures import shown_numbers
 from l9.tasks.voxel_codes import rebuilt_rows
@@ -208,11 +208,31 @@ def test_without_labels_nothing_is_said_of_neighbours(tmp_path):
 def test_neighbours_answer_by_votes_then_by_nearness():
     distances = np.array([[1.0, 2.0, 3.0, 4.0], [4.0, 3.0, 2.0, 1.0]])
     labels = np.array([0, 1, 1, 2])
-    assert neighbour_answers(distances, labels, 1).tolist() == [0, 2]
-    assert neighbour_answers(distances, labels, 2).tolist() == [0, 2]  # one vote each: the nearer one
-    assert neighbour_answers(distances, labels, 3).tolist() == [1, 1]
-    assert neighbour_answers(distances, labels, 9).tolist() == [1, 1]  # of all there are
-    np.testing.assert_allclose(neighbour_votes(distances, labels, 4, 4), [[0.25, 0.5, 0.25, 0.0]] * 2)
+
+    def ranked(neighbours, parts=((0, 4),)):
+        nearest = Nearest(neighbours)
+        for start, stop in parts:
+            nearest.see(distances[:, start:stop], labels[start:stop])
+        return nearest.ranked()
+
+    assert ranked(1) == [[(0, 1.0)], [(2, 1.0)]]
+    assert ranked(2) == [[(0, 0.5), (1, 0.5)], [(2, 0.5), (1, 0.5)]]  # one vote each: the nearer one
+    assert [row[0] for row in ranked(3)] == [(1, pytest.approx(2 / 3))] * 2
+    assert ranked(9) == [[(1, 0.5), (0, 0.25), (2, 0.25)], [(1, 0.5), (2, 0.25), (0, 0.25)]]  # of all there are
+    for parts in (((0, 1), (1, 4)), ((0, 2), (2, 3), (3, 4))):
+        assert all(ranked(count, parts) == ranked(count) for count in (1, 2, 3, 9))
+
+
+def test_a_prediction_is_what_the_evaluation_says(tmp_path):
+    """Ties between classes too: three neighbours of three classes, of which the nearest counts."""
+    samples = toys(tmp_path, 12)
+    ties = replace(samples, labels=np.arange(12) % 6, classes=("a", "b", "c", "d", "e", "f"))
+    task = reconstruct(neighbours=3)
+    task.fit(ties)
+    outcomes = task.evaluate(ties).outcomes
+    answers = [row for batch in Loader(ties, task.columns, seed=0, training=False).sequential(5) for row in task.predict(batch)]
+    assert [row[0]["class"] for row in answers] == [outcome["predicted"] for outcome in outcomes]
+    assert any(row[0]["probability"] < 0.5 for row in answers)
 
 
 def test_distances():

@@ -1,5 +1,7 @@
 """What the nearest known samples say of a new one: k nearest neighbours, and distances of codes and of grids."""
 
+from collections import Counter
+
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
 from numpy import ndarray
@@ -7,28 +9,32 @@ from numpy import ndarray
 AT_ONCE = 256  # grids of 32^3 that are compared at once: 32 MiB as float32
 
 
-def neighbour_votes(
-    distances: Float64[ndarray, "n m"], labels: Int64[ndarray, "m"], classes: int, neighbours: int
-) -> Float64[ndarray, "n k"]:
-    """Share of the nearest known samples that is of each class; all count where there are fewer. Of equal distances the first is nearest.
+class Nearest:
+    """Labels of the nearest known samples of some new ones, kept while the known ones pass by in parts: so memory is of one part.
 
-    labels  class numbers of the known samples, none of them -1
-    source  Cover & Hart, Nearest neighbor pattern classification, 1967
+    neighbours  how many are kept; all there are where there are fewer
+    source      Cover & Hart, Nearest neighbor pattern classification, 1967
     """
-    count = min(neighbours, len(labels))
-    nearest = labels[np.argsort(distances, axis=1, kind="stable")[:, :count]]
-    votes = np.zeros((len(distances), classes))
-    for place in range(count):
-        votes[np.arange(len(votes)), nearest[:, place]] += 1 / count
-    return votes
 
+    def __init__(self, neighbours: int) -> None:
+        self.neighbours = neighbours
+        self._distances = np.zeros((0, 0))
+        self.labels = np.zeros((0, 0), np.int64)
 
-def neighbour_answers(distances: Float64[ndarray, "n m"], labels: Int64[ndarray, "m"], neighbours: int) -> Int64[ndarray, "n"]:
-    """The class with most of the votes; of several the one whose nearest member is nearest."""
-    votes = neighbour_votes(distances, labels, int(labels.max()) + 1, neighbours)
-    nearest = labels[np.argsort(distances, axis=1, kind="stable")[:, : min(neighbours, len(labels))]]
-    wins = np.take_along_axis(votes, nearest, axis=1) > votes.max(axis=1, keepdims=True) - 0.5 / neighbours
-    return np.asarray(nearest[np.arange(len(nearest)), wins.argmax(axis=1)])
+    def see(self, distances: Float64[ndarray, "n m"], labels: Int64[ndarray, "m"]) -> None:
+        """The next part of the known samples: its distances from each new one, and its class numbers, none of them -1."""
+        new = np.broadcast_to(labels, distances.shape)
+        if self.labels.size:
+            distances, new = np.hstack([self._distances, distances]), np.hstack([self.labels, new])
+        order = np.argsort(distances, axis=1, kind="stable")[:, : self.neighbours]
+        self._distances, self.labels = np.take_along_axis(distances, order, axis=1), np.take_along_axis(new, order, axis=1)
+
+    def ranked(self) -> list[list[tuple[int, float]]]:
+        """Of each new sample the classes of its nearest ones with their shares of the votes, most first.
+
+        Of equal shares that class comes first whose nearest member is nearest; of equal distances the sample that was seen first.
+        """
+        return [[(label, votes / len(row)) for label, votes in Counter(row).most_common()] for row in self.labels.tolist()]
 
 
 def code_distances(one: Float64[ndarray, "n z"], other: Float64[ndarray, "m z"]) -> Float64[ndarray, "n m"]:

@@ -20,10 +20,9 @@ from l9.geometry.mesh import Axis
 from l9.models.voxel_vae import VoxelAutoencoder, drawn_code
 from l9.tasks.contract import Picture, Player, Report, Task, Turn
 from l9.tasks.inputs import OccupancyInputs
-from l9.tasks.neighbours import code_distances, grid_distances, neighbour_answers, neighbour_votes
+from l9.tasks.neighbours import Nearest, code_distances, grid_distances
 from l9.tasks.pictures import ACROSS, PAGE, TILE
 from l9.tasks.reconstruction_pictures import code_map, drawn_page, morph_strip, reconstruction_page
-from l9.tasks.scores import best_answers
 from l9.tasks.voxel_codes import Coder, Rebuilt, batches_of
 from l9.tasks.voxel_losses import kl_to_standard_normal, stretched_cross_entropy, voxel_cross_entropy
 
@@ -144,25 +143,29 @@ class Reconstruct(Task):
         return Picture("first_batch", sample_grid([self.inputs.tile(one, TILE) for one in x], captions, ACROSS, title))
 
     def predict(self, batch: Batch) -> list[list[dict[str, Any]]]:
-        """The five classes that most of the nearest training objects by code have, with their shares of the votes.
+        """The classes of the nearest training objects by code, with their shares of the votes, as `evaluate` judges them.
 
         raises  TrainingError where no training object has a label
         """
         if len(self._known) == 0:
             raise TrainingError("predict: no training object of this autoencoder has a label; expected a card with labels")
         codes = np.concatenate([part.codes for part in self._coder.passed([batch])]).astype(np.float64)
-        known = self._known
-        votes = neighbour_votes(code_distances(codes, self._coder.codes(known)), known.labels, len(known.classes), self.neighbours)
-        return best_answers(votes, known.classes)
+        nearest = Nearest(self.neighbours)
+        nearest.see(code_distances(codes, self._coder.codes(self._known)), self._known.labels)
+        names = self._known.classes
+        return [[{"class": names[label], "probability": share} for label, share in row] for row in nearest.ranked()]
 
     def _judge(self, samples: Samples, judged: ndarray, found: Rebuilt, outcomes: list[dict[str, Any]]) -> dict[str, float]:
         """Nearest neighbours by code and by voxels; adds `predicted` to the outcomes. Training grids are seen a batch at a time."""
         codes, grids = found.codes[judged].astype(np.float64), found.grids[judged]
-        by_code, by_voxel = [], []
+        by_code, by_voxel = Nearest(self.neighbours), Nearest(self.neighbours)
+        seen = 0
         for part in self._coder.passed(batches_of(self._known)):
-            by_code.append(code_distances(codes, part.codes.astype(np.float64)))
-            by_voxel.append(grid_distances(grids, part.grids))
-        answers = [neighbour_answers(np.concatenate(one, axis=1), self._known.labels, self.neighbours) for one in (by_code, by_voxel)]
+            labels = self._known.labels[seen : seen + len(part.codes)]
+            by_code.see(code_distances(codes, part.codes.astype(np.float64)), labels)
+            by_voxel.see(grid_distances(grids, part.grids), labels)
+            seen += len(labels)
+        answers = [np.array([row[0][0] for row in one.ranked()]) for one in (by_code, by_voxel)]
         for number, answer in zip(judged, answers[0], strict=True):
             outcomes[number]["predicted"] = self._known.classes[answer]
         wanted = samples.labels[judged]
