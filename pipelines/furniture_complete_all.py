@@ -1,4 +1,4 @@
-"""The other four networks of 3D-EPN's code on the scans of furniture_complete: what joining, and knowing the class, is worth.
+"""The five networks of 3D-EPN's code on the scans of furniture_complete, trained alike: what joining, and knowing the class, is worth.
 
 run     l9 run furniture_complete_all
 takes   not seen to the end yet; the scans are those of furniture_complete
@@ -17,6 +17,7 @@ task = Use(Complete, mirror=True)
 networks = {
     "epn_base": Use(EpnBase),
     "epn_unet": Use(EpnUnet),
+    "epn_unet_class": Use(EpnUnet, class_scores=True, classifier_width=24),
     "epn": Use(Epn),
     "epn_class": Use(Epn, class_scores=True, classifier_width=24),
 }
@@ -39,7 +40,7 @@ pipeline = Pipeline(
                 Schedule(epochs=8, batch=16, lr=2e-3, curve="cosine"),
                 name=name,
                 parts="train+validation/test",
-                init="classifier" if name == "epn_class" else None,
+                init="classifier" if name.endswith("_class") else None,
             )
             for name, network in networks.items()
         ),

@@ -97,7 +97,7 @@ def test_a_classifier_of_other_classes_is_refused(folder):
 def test_furniture_complete_all(folder):
     recipe, options = small(folder, "furniture_complete_all", widths), Options(home=folder / "home", workers=0)
     report = run_pipeline(recipe, options, quiet)
-    assert {f"l1_unknown/{name}" for name in ("epn_base", "epn_unet", "epn", "epn_class")} <= set(report["metrics"])
+    assert {f"l1_unknown/{name}" for name in ("epn_base", "epn_unet", "epn_unet_class", "epn", "epn_class")} <= set(report["metrics"])
     first = run_pipeline(small(folder, "furniture_complete", widths), options, quiet)  # finished: its answer
     assert report["store"] == first["store"]  # the scans are made once
 

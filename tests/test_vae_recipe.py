@@ -82,7 +82,7 @@ def test_a_file_is_named_by_its_nearest_codes(run, tmp_path):
     file.write_text("OFF\n4 4 0\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 2 1\n3 0 1 3\n3 1 2 3\n3 0 3 2\n")
     folder = next((run[1].home / "runs").glob("vae-ae-s0-*"))
     answers = predict_file(run[1].home, folder.name, file)["answers"]
-    assert len(answers) == 5 and sum(one["probability"] for one in answers) == pytest.approx(1.0)
+    assert 1 <= len(answers) <= 5 and sum(one["probability"] for one in answers) == pytest.approx(1.0)
 
 
 def test_more_labels_than_there_are_stop_the_training(run):

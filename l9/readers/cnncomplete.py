@@ -9,7 +9,8 @@ A field is three uint64 (voxels along x, y, z), then float32 in voxels, x fastes
 row by row gets [z, y, x], for input and target alike.) A voxel that no frame saw is -infinity. The lists are the catalog: what they
 name is planned, and quarantined where it is not there; a model that both name is tested.
 Known from the authors' code (VoxelGrid::saveToFile, evaluate, benchmark/) and from others' that reads the published files; nobody here has
-had them. Assumed: that up is +Y, as in the models.
+had them. Their program that evaluates (DistanceFieldVis::loadDF) expects three float32 more before the three uint64: such a file is
+refused by its size. Assumed: that up is +Y, as in the models.
 source  Dai, Qi, Niessner, Shape completion using 3D-encoder-predictor CNNs and shape synthesis, CVPR 2017
 """
 
