@@ -55,6 +55,15 @@ def test_a_stored_network_gives_the_same_metrics(ran):
     assert again == {name.partition("/")[0]: value for name, value in report["metrics"].items() if name.endswith("/column_net")}
 
 
+def test_a_part_without_labels_is_refused_before_a_step(ran):
+    """The tree's test scan has no labels, as ScanNet's own have none."""
+    place, _, folder = ran
+    before = set(folder.parent.glob("*/checkpoints"))
+    with pytest.raises(TrainingError, match=r"none of the 1 objects of the part test of set rooms .*trainings\.\*\.parts=train/validation"):
+        run(place, "trainings.*.parts=train/test", alone=True)
+    assert set(folder.parent.glob("*/checkpoints")) == before
+
+
 def test_one_seed_has_one_result(ran, tmp_path):
     """Drawn columns, moves, turns, dropout, bfloat16: in a home of its own the same losses and answers."""
     place, report, folder = ran

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from column_scenes import CHAIR, FLOOR, TABLE, WALL, column_samples, columns_store, furnished, room
+from column_scenes import CHAIR, FLOOR, NONE, TABLE, WALL, column_samples, columns_store, furnished, room
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
@@ -33,7 +33,7 @@ def steps(task, samples, epochs, rate, batch=24):
     optimizer = torch.optim.Adam(player.parameters, lr=rate)
     losses = []
     for epoch in range(epochs):
-        for part in Loader(samples, task.columns, seed=0, batch=batch).epoch(epoch):
+        for part in Loader(samples, task.columns, views=task.cut, seed=0, batch=batch).epoch(epoch):
             loss = task.loss(Turn("model"), part)["cross_entropy"] / part.total
             optimizer.zero_grad()
             loss.backward()
@@ -63,7 +63,7 @@ def test_the_loss_is_the_weighted_cross_entropy_of_what_has_a_class(tmp_path):
     task = bound(augment=False)
     task.fit(samples)
     task._network.eval()
-    batch = next(Loader(samples, task.columns, seed=0, batch=8).epoch(0))
+    batch = next(Loader(samples, task.columns, views=task.cut, seed=0, batch=8).epoch(0))
     fed, labels = column_windows(batch, 2)
     with torch.no_grad():
         logits = task._network(fed)
@@ -136,6 +136,20 @@ def test_the_report_by_hand(tmp_path):
     assert report.outcomes == [{"object": "scene0000_00", "miou": pytest.approx(8 / 60), "voxel_accuracy": pytest.approx(walls)}]
 
 
+def test_a_scans_miou_is_the_metric_of_the_report(tmp_path):
+    """Half of the walls' voxels answered as a table, which is nowhere: it has no IoU of its own, in the outcomes as in the report."""
+    samples = column_samples(tmp_path, [room(labels=(WALL, WALL, WALL))], per_scan=2)
+
+    def answer(scan):
+        answers = np.where(scan.labels > 0, WALL, 0).astype(np.uint8)
+        answers[:25] = np.where(answers[:25] > 0, TABLE, 0)
+        return answers
+
+    report = column_report(samples, IDS, answer)
+    assert report.outcomes[0]["miou"] == report.metrics["miou"] == report.metrics["vertex_accuracy"]
+    assert 0.1 < report.metrics["miou"] < 0.9
+
+
 def test_vertices_outside_the_columns_are_missed(tmp_path):
     plain = room()
     high = Surface(np.concatenate([plain.vertices, [[1.0, 1, 50]]]), plain.faces, None, np.append(plain.labels, CHAIR), None)
@@ -170,7 +184,7 @@ def test_pictures(tmp_path):
     assert set(pictures) == {"confusion", "labels"} and all(one.dtype == np.uint8 for one in pictures.values())
     task = bound()
     task.fit(samples)
-    batch = next(Loader(samples, task.columns, seed=0, batch=12).epoch(0))
+    batch = next(Loader(samples, task.columns, views=task.cut, seed=0, batch=12).epoch(0))
     assert task.batch_picture(batch, samples).pixels.shape[2] == 3
 
 
@@ -195,7 +209,7 @@ def test_weights_of_other_classes_are_refused(tmp_path):
     samples = column_samples(tmp_path, per_scan=6)
     task, other = bound(), bound(ids=(WALL, FLOOR, CHAIR))
     task.fit(samples)
-    batch = next(Loader(samples, task.columns, seed=0, batch=6).epoch(0))
+    batch = next(Loader(samples, task.columns, views=task.cut, seed=0, batch=6).epoch(0))
     task.initialise(batch)
     task._network.load_state_dict(other._network.state_dict())  # what `init` and `eval` do
     for refused in (lambda: task.initialise(batch), lambda: task.evaluate(samples)):
@@ -226,10 +240,40 @@ def test_what_is_no_column_task_is_told(tmp_path):
     assert_allclose(bound().start_loss(), np.log(42))
 
 
+def test_scans_without_a_column_to_learn_from_are_tested(tmp_path):
+    """Of the second scan no column can be learnt from, but 12 of its 20 vertices have a class; the third has no label."""
+    plain = room()
+    bare = Surface(plain.vertices, plain.faces)
+    store = columns_store(tmp_path, [plain, room(labels=(FLOOR, NONE, CHAIR)), bare], ["train", "test", "validation"], per_scan=4)
+    learnt = Samples.of(store, part="train", item_column="shares")
+    assert len(Samples.of(store, part="test", item_column="shares")) == 0
+    for task in (bound(), FrequentLabels()):
+        assert task.samples == "shares" and task.whole_tests
+        task.fit(learnt)
+        tested = Samples.of(store, part="test")
+        assert task.labelled(tested) and not task.labelled(Samples.of(store, part="validation"))
+        report = task.evaluate(tested)
+        assert report.metrics["scans"] == 1
+        assert sum(row["count"] for row in report.tables["classes"]) == 12
+        assert {one.name for one in task.pictures(tested, report)} == {"confusion", "labels"}
+    assert not FrequentLabels(ids=(4,)).labelled(tested)
+
+
+def test_what_is_not_annotated_is_never_learnt(tmp_path):
+    """A network of 40 labels, up to the greatest id, 39: voxels labelled 40 and 41 weigh as empty ones, nothing."""
+    samples = column_samples(tmp_path, per_scan=6)
+    task = bound(ColumnNet(**SMALL, labels=40), augment=False)
+    task.fit(samples)
+    assert task._weights[39] > 0
+    known = task._known(torch.tensor([0, 5, 39, 40, 41]))
+    assert_array_equal(known, [0, 5, 39, 0, 0])
+    assert_array_equal(task._weights[known] > 0, [False, True, True, False, False])
+
+
 def test_matterports_net_takes_occupancy_alone(tmp_path):
     samples = column_samples(tmp_path, per_scan=6)
     task = bound(ColumnNet(1, (4, 4, 4), 8))
     task.fit(samples)
-    batch = next(Loader(samples, task.columns, seed=0, batch=6).epoch(0))
+    batch = next(Loader(samples, task.columns, views=task.cut, seed=0, batch=6).epoch(0))
     assert torch.isfinite(task.loss(Turn("model"), batch)["cross_entropy"])
     assert task.evaluate(samples).metrics["scans"] == 4

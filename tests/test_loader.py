@@ -51,6 +51,23 @@ def test_every_sample_once_with_its_own_cells(samples, background):
         assert (batch.seed, batch.epoch) == (1, 2)
 
 
+@pytest.mark.parametrize("compression", ["none", "lz4"])
+def test_views_are_the_cells_that_would_be_copied(tmp_path, compression):
+    samples = Samples.of(built(tmp_path, compression=compression))
+    loader, copies = Loader(samples, NAMES, views=("points",), seed=1, batch=8), Loader(samples, NAMES, seed=1, batch=8)
+    for batch, copied in zip(loader.epoch(0), copies.epoch(0), strict=True):
+        views, packed = batch.views("points"), copied.columns["points"]
+        assert np.array_equal(np.concatenate(views), packed.values) and [len(view) for view in views] == np.diff(packed.offsets).tolist()
+        assert not any(view.flags.writeable for view in views)
+        assert torch.equal(batch.fixed("grid"), copied.fixed("grid")) and batch.columns["picture"] == copied.columns["picture"]
+        assert all(one is other for one, other in zip(batch.to(torch.device("meta")).views("points"), views, strict=True))
+        with pytest.raises(TypeError, match="grid is not handed over as views"):
+            batch.views("grid")
+    if compression == "none":
+        first, again = (next(loader.sequential(8)).views("points") for _ in range(2))
+        assert any(np.shares_memory(one, other) for one, other in zip(first, again, strict=True))
+
+
 def test_compressed_shards_and_several_record_batches_read_the_same(tmp_path, monkeypatch):
     for compression in ("none", "lz4"):
         monkeypatch.setitem(shards_module.BATCH_BYTES, compression, 60)

@@ -13,6 +13,16 @@ from l9.geometry.scan_columns import HEIGHT, SIDE, floor_level, kept_columns, sc
 VOXEL = 0.048
 
 
+def sheet(corner, side, step):
+    """Vertices and faces of a level square, in right triangles with legs of `step` metres."""
+    count = round(side / step)
+    x, y = np.meshgrid(np.arange(count + 1) * step, np.arange(count + 1) * step, indexing="ij")
+    first = (np.arange(count)[:, None] * (count + 1) + np.arange(count)).ravel()
+    after = first + count + 1
+    faces = np.concatenate([np.stack([first, after, first + 1], 1), np.stack([after, after + 1, first + 1], 1)])
+    return np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], 1) + corner, faces
+
+
 def test_a_room_by_hand():
     found = scan_columns_of(room(base=0.3), "+Z", VOXEL)
     assert_allclose(found.corner, [0, 0, 0.3 - 2.5 * VOXEL], atol=1e-9)
@@ -55,7 +65,29 @@ def test_a_floor_among_outliers(noise):
     floor = 1.25 + noise * random.standard_normal(5000)
     walls = random.uniform(1.25, 3.5, 12_000)
     far = np.concatenate([np.full(80, -40.0), np.full(500, 60.0), random.uniform(-3, 0, 60)])  # less than 1 % below
-    assert_allclose(floor_level(np.concatenate([walls, floor, far]), VOXEL), 1.25, atol=0.006)
+    heights = np.concatenate([walls, floor, far])
+    assert_allclose(floor_level(heights, np.full(len(heights), 1e-4), VOXEL), 1.25, atol=0.006)
+
+
+def test_a_floor_below_finely_meshed_furniture():
+    """16 m2 of floor in faces of 10 cm, 1 m2 of a top 0.4 m above it in faces of 4 mm: more points, less area."""
+    floor, top = sheet((0, 0, 0), 4.0, 0.1), sheet((1, 1, 0.4), 1.0, 0.004)
+    vertices, faces = np.concatenate([floor[0], top[0]]), np.concatenate([floor[1], top[1] + len(floor[0])])
+    labels = np.repeat([FLOOR, CHAIR], [len(floor[0]), len(top[0])])
+    found = scan_columns_of(Surface(vertices, faces, None, labels, None), "+Z", VOXEL)
+    assert_allclose(found.corner[2], -2.5 * VOXEL, atol=1e-9)
+    assert (found.labels[:, :, 2] == FLOOR).mean() > 0.95
+
+
+def test_faces_without_area_far_below_are_no_floor():
+    plain = room()
+    needle = np.array([[1, 1, -0.4], [1, 1.5, -0.4], [1, 2, -0.4]])
+    both = np.concatenate([plain.vertices, needle])
+    needles = np.tile([[20, 21, 22]], (500, 1))
+    surface = Surface(both, np.concatenate([plain.faces, needles]), None, np.append(plain.labels, [CHAIR] * 3), None)
+    assert_allclose(scan_columns_of(surface, "+Z", VOXEL).corner[2], -2.5 * VOXEL, atol=1e-9)
+    alone = scan_columns_of(Surface(both, needles), "+Z", VOXEL)  # nothing has an area
+    assert_allclose(alone.corner[2], -0.4 - 2.5 * VOXEL, atol=1e-9)
 
 
 def test_points_far_below_and_above_are_left_out():

@@ -1,6 +1,7 @@
 """What the loader hands to a task: one rank's part of one global cut of the order."""
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -21,14 +22,15 @@ class Packed:
     offsets: Tensor
 
 
-Field = Tensor | Packed | list[bytes]
+Field = Tensor | Packed | list[ndarray] | list[bytes]
 
 
 @dataclass(frozen=True)
 class Batch:
     """B samples of one rank, and what is needed to draw their augmentation again.
 
-    columns   name -> Tensor (B, *shape) for fixed columns in their stored dtype, Packed for ragged, list of bytes for blobs
+    columns   name -> Tensor (B, *shape) for fixed columns in their stored dtype, Packed for ragged, list of bytes for blobs;
+              for ragged columns that the task cuts a list of read-only views of the shards, on the CPU whatever the device
     labels    int64 (B): class numbers, -1 where there is no label
     samples   int64 (B): which samples of the training set these are
     items     int64 (B): the item within the row where samples are items of a ragged column, else 0
@@ -59,6 +61,13 @@ class Batch:
         if not isinstance(value, Tensor):
             raise TypeError(f"column {name} is not fixed")
         return value
+
+    def views(self, name: str) -> list[ndarray]:
+        """Of a ragged column that the task cuts the cell of each sample, (n, *item shape)."""
+        value = self.columns[name]
+        if not isinstance(value, list):
+            raise TypeError(f"column {name} is not handed over as views")
+        return cast(list[ndarray], value)
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch with its tensors on `device`: itself where they are there already."""

@@ -56,10 +56,13 @@ class Buffers:
 
 
 class Gatherer:
-    """Reads columns of any samples."""
+    """Reads columns of any samples.
 
-    def __init__(self, samples: Samples, columns: Sequence[str]) -> None:
-        self._columns = _common_columns(samples, columns)
+    views  ragged ones of them that are not copied
+    """
+
+    def __init__(self, samples: Samples, columns: Sequence[str], views: Sequence[str] = ()) -> None:
+        self._columns, self._views = _common_columns(samples, columns), frozenset(views)
         self._shards: list[Shard] = [shard for store in samples.stores for shard in store.shards]
         first = np.cumsum([0, *(len(store.shards) for store in samples.stores[:-1])])
         shard, at = np.zeros(len(samples), np.int64), np.zeros(len(samples), np.int64)
@@ -122,6 +125,8 @@ class Gatherer:
     def _field(self, column: Column, chosen: ndarray) -> Field:
         """A column whose cells have no address, or none that stays: ragged, blob, or fixed in compressed shards."""
         cells = self._cells(column, chosen)
+        if column.name in self._views:
+            return [_read_only(cell) for cell in cells]
         if column.kind == "blob":
             return [bytes(cell.as_buffer()) for cell in cells]
         if column.kind == "fixed":
@@ -142,6 +147,12 @@ class Gatherer:
             batch, within = shard.place(row)
             cells.append(shard.views(batch)[column.name][within])
         return cells
+
+
+def _read_only(cell: ndarray) -> ndarray:
+    view = cell.view()
+    view.flags.writeable = False  # mapped cells are so anyway, unpacked ones would stay changed for who reads them next
+    return view
 
 
 def _fill(columns: Sequence[tuple[ndarray, Int64[ndarray, "_"]]]) -> None:

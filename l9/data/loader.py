@@ -20,6 +20,7 @@ class Loader:
     """Batches of one training's samples for one rank.
 
     columns     which columns to read
+    views       ragged ones of these of which the task cuts what it needs: views of the mapped shards, instead of copies
     seed        of the order and of augmentation
     batch       samples in a global cut; or
     elements    items in one: of the first ragged column in `columns`, or samples themselves where they are items. Needed for
@@ -43,11 +44,13 @@ class Loader:
         world: int = 1,
         training: bool = True,
         background: bool = False,
+        views: Sequence[str] = (),
     ) -> None:
         if batch is not None and elements is not None:
             raise UsageError("a loader has a batch or elements, not both")
         self.samples, self.seed, self.rank, self.world, self.training = samples, seed, rank, world, training
         self._columns, self._batch, self._elements, self._background = tuple(columns), batch, elements, background
+        self._views = tuple(views)
         self._plan = lru_cache(2)(self._planned)
 
     def steps_per_epoch(self, epoch: int = 0) -> int:
@@ -73,7 +76,7 @@ class Loader:
 
     @cached_property
     def _gatherer(self) -> Gatherer:
-        return Gatherer(self.samples, self._columns)
+        return Gatherer(self.samples, self._columns, self._views)
 
     def _planned(self, epoch: int) -> tuple[ndarray, list[tuple[int, int]]]:
         """The epoch's permutation, and its cuts."""

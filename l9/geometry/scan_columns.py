@@ -20,7 +20,7 @@ HEIGHT, SIDE = 62, 31  # voxels of a neighbourhood: up, and along both sides
 EMPTY, UNANNOTATED = 0, 41  # labels besides NYU's 1 to 40
 BELOW = 2.5  # voxels between the bottom of the columns and the floor: a move by 2 voxels, noise and a slope leave it within
 CROSSED = 0.5  # voxels between the points of a surface, at most
-LOWEST = 1.0  # per cent of the surface that may lie below the floor, such as points of a mirror's world
+LOWEST = 0.01  # of the surface may lie below the floor, such as points of a mirror's world
 FLOOR_WITHIN = 0.5  # metres above them in which the floor is looked for
 LEAST_OCCUPIED, LEAST_ANNOTATED = 0.02, 0.7  # of a neighbourhood's voxels, and of its occupied ones
 VERTEX = 1e-9  # square metres that a vertex stands for: it decides where a voxel has nothing else of the surface
@@ -63,7 +63,7 @@ def scan_columns_of(surface: Surface, up: Axis, voxel: float) -> ScanColumns:
     of_vertex = _vertex_labels(surface)
     vertices = surface.vertices.astype(np.float64) @ upright(up).T
     spread, nearest, areas = spread_points(vertices, surface.faces, CROSSED * voxel)
-    bottom = floor_level(spread[:, 2], voxel) - BELOW * voxel
+    bottom = floor_level(spread[:, 2], areas, voxel) - BELOW * voxel
     points = np.concatenate([spread, vertices[np.unique(surface.faces)]])
     labels = of_vertex[np.concatenate([nearest, np.unique(surface.faces)])]
     weights = np.concatenate([areas, np.full(len(points) - len(spread), VERTEX)])
@@ -78,15 +78,26 @@ def scan_columns_of(surface: Surface, up: Axis, voxel: float) -> ScanColumns:
     return ScanColumns(corner, voxel, found, numbers)
 
 
-def floor_level(heights: Float[ndarray, "n"], voxel: float) -> float:
-    """Metres: the middle of the heights about the fullest half voxel of the half metre above the lowest 1 % of a surface."""
-    low = float(np.percentile(heights, LOWEST))
-    near = heights[(heights >= low - voxel) & (heights <= low + FLOOR_WITHIN)]
+def floor_level(heights: Float[ndarray, "n"], areas: Float[ndarray, "n"], voxel: float) -> float:
+    """Metres: the middle of the heights about the fullest half voxel of the half metre above the lowest 1 % of a surface.
+
+    areas  square metres that each point stands for: fullest, middle and 1 % are of the area, however finely a part is meshed
+    """
+    low = _height_at(heights, areas, LOWEST)
+    near = (heights >= low - voxel) & (heights <= low + FLOOR_WITHIN)
     step = voxel / 2
-    layers = np.floor((near - low) / step).astype(np.int64)
+    layers = np.floor((heights[near] - low) / step).astype(np.int64)
     first = int(layers.min())
-    fullest = int(np.bincount(layers - first).argmax()) + first
-    return float(np.median(near[np.abs(layers - fullest) <= 1]))
+    fullest = int(np.bincount(layers - first, areas[near]).argmax()) + first
+    about = np.abs(layers - fullest) <= 1
+    return _height_at(heights[near][about], areas[near][about], 0.5)
+
+
+def _height_at(heights: Float[ndarray, "n"], areas: Float[ndarray, "n"], share: float) -> float:
+    """The least height at or below which at least this share of the area lies."""
+    order = np.argsort(heights, kind="stable")
+    below = np.cumsum(areas[order])
+    return float(heights[order[np.searchsorted(below, share * below[-1])]])
 
 
 def kept_columns(labels: UInt8[ndarray, "x y z"]) -> Int32[ndarray, "n 2"]:

@@ -36,11 +36,11 @@ def _columns(voxel: int | float = 0.048, every: int = 1, per_scan: int = 200) ->
     )
 
 
-@yields(columns=_columns, version=2)
+@yields(columns=_columns, version=3)
 def scene_columns(scan: Scan, voxel: int | float = 0.048, every: int = 1, per_scan: int = 200) -> Iterator[Row]:
     """One row: `size` columns of 62 voxels, y fastest, from `corner` on, in the scan's axes turned so that z is up.
 
-    The bottom lies 2.5 voxels below the floor: the fullest height of the half metre above the lowest 1 % of the surface.
+    The bottom lies 2.5 voxels below the floor: the height of most of the surface in the half metre above its lowest 1 %.
     `column_labels`: what most of the surface in a voxel is. `column_known`: 1 where the surface is, and where depth frames saw a voxel
     free or at most one voxel behind a surface; of a surface alone nothing else is known, so that free and unseen are not told apart.
     `centres`: the columns that can be learnt from (`l9.geometry.scan_columns.kept_columns`); `shares`: these in at most `per_scan` runs of

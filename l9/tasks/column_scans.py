@@ -18,7 +18,7 @@ from l9.errors import TrainingError
 from l9.geometry.scan_columns import EMPTY, HEIGHT, UNANNOTATED
 from l9.readers.scannet_labels import BENCHMARK
 from l9.tasks.contract import Picture, Report
-from l9.tasks.label_scores import ious, label_counts, label_metrics, label_rows
+from l9.tasks.label_scores import label_counts, label_metrics, label_rows
 
 WHOLE = ("size", "column_labels", "column_known", "vertex_voxels", "vertex_labels")
 SHOWN = 2  # scans on the page of pictures
@@ -62,6 +62,17 @@ def checked_columns(samples: Samples) -> Samples:
     return samples
 
 
+def any_labelled(samples: Samples, ids: Sequence[int]) -> bool:
+    """Whether some vertex of the scans, and some voxel, is of one of the classes: else there is nothing to compare answers with."""
+    columns = ("vertex_labels", "column_labels")
+    lacking = set(columns)
+    for batch in Loader(_once(checked_columns(samples)), columns, seed=0, training=False).sequential(1):
+        lacking -= {name for name in lacking if np.isin(_values(batch, name), ids).any()}
+        if not lacking:
+            return True
+    return False
+
+
 def scans_of(samples: Samples) -> Iterator[ColumnScan]:
     """Each scan that the samples are of, once, in their order."""
     chosen = _once(samples)
@@ -90,7 +101,7 @@ def column_report(samples: Samples, ids: Sequence[int], answer: Answer) -> Repor
              voxel_miou      as `miou`, over voxels
              scans           how many
     tables   classes, voxels  by vertices and by voxels: class, count, iou, accuracy;  confusion  of vertices: true, predicted, count
-    outcomes  object, its miou and voxel_accuracy, None where nothing of it has a class
+    outcomes  object, its own miou and voxel_accuracy, None where nothing of it has a class
     raises   TrainingError where no vertex has one of the classes
     """
     known = np.full(UNANNOTATED + 1, -1, np.int64)
@@ -102,7 +113,7 @@ def column_report(samples: Samples, ids: Sequence[int], answer: Answer) -> Repor
         of_vertices = label_counts(known[scan.vertex_labels], known[scan.of_vertices(answers)], len(ids))
         of_voxels = label_counts(known[scan.labels.ravel()], known[answers.ravel()], len(ids))
         vertices, voxels = vertices + of_vertices, voxels + of_voxels
-        outcomes.append({"object": scan.name, "miou": _mean_iou(of_vertices), "voxel_accuracy": _accuracy(of_voxels)})
+        outcomes.append({"object": scan.name, "miou": _miou(of_vertices), "voxel_accuracy": _accuracy(of_voxels)})
     if not vertices.any() or not voxels.any():
         raise TrainingError("no vertex of the tested scans has a class that counts; expected labelled scans")
     names, found, by_voxels = class_names(ids), label_metrics(vertices), label_metrics(voxels)
@@ -162,9 +173,8 @@ def _values(batch: Batch, column: str) -> ndarray:
     return packed.values.numpy().copy()
 
 
-def _mean_iou(counts: Int[ndarray, "k more"]) -> float | None:
-    shares = ious(counts)
-    return float(np.nanmean(shares)) if counts.any() else None
+def _miou(counts: Int[ndarray, "k more"]) -> float | None:
+    return label_metrics(counts)["miou"] if counts.any() else None
 
 
 def _accuracy(counts: Int[ndarray, "k more"]) -> float | None:

@@ -10,11 +10,11 @@ from numpy import ndarray
 from torch import Tensor
 
 from l9.data.augment import draw_choices, draw_shifts, generators
-from l9.data.batch import Batch, Packed
+from l9.data.batch import Batch
 from l9.geometry.scan_columns import HEIGHT, SIDE
-from l9.tasks.descriptors import item_of
 
-FED = ("size", "column_labels", "column_known", "centres", "shares")  # columns that the loader maps
+CUT = ("column_labels", "column_known", "centres", "shares")  # columns that the loader hands over as views: a scan has many times a window
+FED = ("size", *CUT)  # columns that the loader maps
 REACH = SIDE // 2
 POSES = 8  # mirrored or not, and quarter turns about the vertical
 
@@ -34,43 +34,37 @@ def column_windows(
     shifts = draw_shifts(random, jitter).numpy() if augment else np.zeros((len(batch), 3), np.int64)
     poses = draw_choices(random, POSES).tolist() if augment and turned else [0] * len(batch)
     fields = ("column_labels", "column_known")[:channels]
-    windows = torch.zeros((len(batch), len(fields), SIDE, SIDE, HEIGHT), dtype=torch.uint8, device=batch.labels.device)
+    cut = np.zeros((len(batch), len(fields), SIDE, SIDE, HEIGHT), np.uint8)
     for number, (size, centre, shift) in enumerate(zip(batch.fixed("size").tolist(), centres, shifts, strict=True)):
         for channel, name in enumerate(fields):
-            cut_window(_grid_of(batch, name, number, size), centre + shift[:2], int(shift[2]), windows[number, channel])
-        windows[number] = posed(windows[number], poses[number])
+            grid = batch.views(name)[number].reshape(*size, HEIGHT)
+            cut_window(grid, centre + shift[:2], int(shift[2]), cut[number, channel])
+        cut[number] = posed(cut[number], poses[number])
+    windows = torch.from_numpy(cut).to(batch.labels.device)
     labels = windows[:, 0, REACH, REACH].long()
     windows[:, 0].clamp_(max=1)
     return windows.permute(0, 1, 4, 2, 3).float(), labels
 
 
-def cut_window(grid: UInt8[Tensor, "x y z"], middle: Int64[ndarray, "2"], lift: int, out: UInt8[Tensor, "31 31 62"]) -> None:
+def cut_window(grid: UInt8[ndarray, "x y z"], middle: Int64[ndarray, "2"], lift: int, out: UInt8[ndarray, "31 31 62"]) -> None:
     """Fill `out`, which is 0, with the columns about the middle one, from voxel `lift` up: what lies beyond the grid stays 0."""
     starts = [int(place) - REACH for place in middle] + [lift]
     taken = [slice(max(start, 0), max(start + size, 0)) for start, size in zip(starts, out.shape, strict=True)]
     part = grid[tuple(taken)]
     put = [slice(one.start - start, one.start - start + size) for one, start, size in zip(taken, starts, part.shape, strict=True)]
-    if part.numel():
+    if part.size:
         out[tuple(put)] = part
 
 
-def posed(windows: UInt8[Tensor, "c x y z"], pose: int) -> UInt8[Tensor, "c x y z"]:
+def posed(windows: UInt8[ndarray, "c x y z"], pose: int) -> UInt8[ndarray, "c x y z"]:
     """One of the eight ways to lay a square on itself: mirrored for 4 to 7, turned by pose mod 4 quarters."""
-    mirrored = windows.flip(1) if pose >= POSES // 2 else windows
-    return torch.rot90(mirrored, pose % (POSES // 2), (1, 2))
+    mirrored = np.flip(windows, 1) if pose >= POSES // 2 else windows
+    return np.rot90(mirrored, pose % (POSES // 2), (1, 2))
 
 
 def _centres(batch: Batch, random: list[np.random.Generator]) -> Int64[ndarray, "b 2"]:
     """Of each share one centre: at random, or the one in the middle."""
-    shares, packed = item_of(batch, "shares").cpu().numpy().astype(np.int64), batch.columns["centres"]
-    assert isinstance(packed, Packed)
+    shares = np.array([cell[item] for cell, item in zip(batch.views("shares"), batch.items.tolist(), strict=True)], np.int64).reshape(-1, 2)
     within = [int(one.integers(first, beyond)) for one, (first, beyond) in zip(random, shares, strict=False)]
-    chosen = np.array(within or shares.sum(axis=1) // 2, np.int64)
-    return packed.values.cpu().numpy().astype(np.int64)[packed.offsets[:-1].cpu().numpy() + chosen]
-
-
-def _grid_of(batch: Batch, name: str, number: int, size: list[int]) -> UInt8[Tensor, "x y z"]:
-    packed = batch.columns[name]
-    assert isinstance(packed, Packed)
-    start, stop = packed.offsets[number : number + 2].tolist()
-    return packed.values[start:stop].reshape(*size, HEIGHT)
+    chosen = within or (shares.sum(axis=1) // 2).tolist()
+    return np.array([cell[place] for cell, place in zip(batch.views("centres"), chosen, strict=True)], np.int64).reshape(-1, 2)

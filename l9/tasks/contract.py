@@ -60,6 +60,8 @@ class Task:
 
     columns  the columns the loader must map for this task
     samples  name of a ragged column whose items are the samples; None: a sample is a row
+    whole_tests  what is tested are rows, whatever `samples` says: no row is left out because it has no item
+    cut      those ragged columns of `columns` of which the task cuts what it needs: it is handed views of the shards instead of copies
     version  part of the training's key: raise it whenever the same settings would train differently
     own_stages  what a file of a person's own is put through for `l9 predict` instead of the set's stages; none: through those
     """
@@ -68,6 +70,8 @@ class Task:
     own_stages: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     samples: str | None = None
+    whole_tests: bool = False
+    cut: tuple[str, ...] = ()
 
     def bind(self, model: nn.Module | None) -> None:
         """Take the network (None for a baseline); called once, before `fit`."""
@@ -113,6 +117,10 @@ class Task:
     def start_loss(self) -> float | None:
         """What the first loss should be if nothing is known, such as ln K for a classifier of K classes; None: no expectation."""
         return None
+
+    def labelled(self, samples: Samples) -> bool:
+        """Whether what is to be tested has labels to compare answers with. Before `bind`, so that no training ends without metrics."""
+        return True
 
     def evaluate(self, samples: Samples) -> Report:
         """Metrics over all samples, deterministic."""

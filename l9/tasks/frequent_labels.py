@@ -9,7 +9,7 @@ from numpy import ndarray
 from l9.data.samples import Samples
 from l9.errors import TrainingError
 from l9.geometry.scan_columns import EMPTY, HEIGHT, UNANNOTATED
-from l9.tasks.column_scans import IDS, ColumnScan, checked_columns, class_names, column_pictures, column_report, scans_of
+from l9.tasks.column_scans import IDS, ColumnScan, any_labelled, checked_columns, class_names, column_pictures, column_report, scans_of
 from l9.tasks.contract import Picture, Report, Task
 
 
@@ -21,7 +21,8 @@ class FrequentLabels(Task):
     ids        NYU's ids of the classes that count
     """
 
-    samples = "shares"
+    version = 2
+    samples, whole_tests = "shares", True
     columns = ("column_labels",)
 
     def __init__(self, by_height: bool = False, ids: tuple[int, ...] = IDS) -> None:
@@ -47,6 +48,10 @@ class FrequentLabels(Task):
     def restore(self, state: Mapping[str, ndarray]) -> None:
         """What `state` gave."""
         self._answers = np.ascontiguousarray(state["answers"])
+
+    def labelled(self, samples: Samples) -> bool:
+        """Whether any vertex and voxel has a class that counts."""
+        return any_labelled(samples, self.ids)
 
     def evaluate(self, samples: Samples) -> Report:
         """See `l9.tasks.column_scans.column_report`."""

@@ -22,8 +22,8 @@ from l9.draw.column_map import column_map
 from l9.draw.grid import sample_grid
 from l9.errors import TrainingError
 from l9.geometry.scan_columns import EMPTY, SIDE, UNANNOTATED
-from l9.tasks.column_scans import IDS, ColumnScan, checked_columns, class_names, column_pictures, column_report, kept_counts
-from l9.tasks.column_windows import FED, column_windows
+from l9.tasks.column_scans import IDS, ColumnScan, any_labelled, checked_columns, class_names, column_pictures, column_report, kept_counts
+from l9.tasks.column_windows import CUT, FED, column_windows
 from l9.tasks.contract import Picture, Player, Report, Task, Turn
 
 MOMENTUM = 0.9  # of stochastic gradient descent
@@ -58,8 +58,9 @@ class LabelColumns(Task):
     augment     False: of each share the column in its middle as it stands
     """
 
-    samples = "shares"
-    columns = FED
+    version = 2
+    samples, whole_tests = "shares", True
+    columns, cut = FED, CUT
 
     def __init__(
         self,
@@ -125,6 +126,10 @@ class LabelColumns(Task):
         """Weights of the classes, and of a column in the mean."""
         return {"class_weights": self._weights, "weight_of_column": self._weight_of_column}
 
+    def labelled(self, samples: Samples) -> bool:
+        """Whether any vertex and voxel has a class that counts."""
+        return any_labelled(samples, self.ids)
+
     def evaluate(self, samples: Samples) -> Report:
         """See `l9.tasks.column_scans.column_report`."""
         return column_report(checked_columns(samples), self.ids, self.answers)
@@ -184,8 +189,8 @@ class LabelColumns(Task):
         return column_windows(batch, self._network.channels, jitter=self.jitter, turned=self.turned, augment=self.augment)
 
     def _known(self, labels: Tensor) -> Tensor:
-        """Labels that the network has; what it has not counts nothing, as its last class."""
-        return labels.clamp(max=self._network.labels - 1)
+        """Labels that the network has; what it has not counts nothing, as what is empty."""
+        return labels.masked_fill(labels >= self._network.labels, EMPTY)
 
     def _mask(self) -> Tensor:
         mask = torch.zeros_like(self._network.learnt)

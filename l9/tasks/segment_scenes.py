@@ -71,6 +71,12 @@ class SegmentScenes(SegmentPoints):
         outputs = {number: place for place, number in enumerate(labels.values())}
         super().__init__(outputs, up, points, class_weights, turn, jitter, drop, optimizer, lr, weight_decay, augment)
 
+    def labelled(self, samples: Samples) -> bool:
+        """Whether any point has a label that is a class."""
+        self._check_columns(samples)
+        batches = Loader(samples, (self.labels_column,), seed=0, training=False).sequential()
+        return any(bool((self._output_of[batch.fixed(self.labels_column).long()] != IGNORED).any()) for batch in batches)
+
     def evaluate(self, samples: Samples) -> Report:
         """Metrics `miou`, `accuracy` and `class_accuracy` over all vertices of all scans that have a label (l9/tasks/label_scores.py).
 

@@ -90,7 +90,8 @@ def assemble(job: Job, device: torch.device) -> Assembly:
         samples, learnt, schedule = _overfit(task, samples, job["overfit"], schedule)
         tests = {test[0]: samples}
     else:
-        tests = {name: _labelled_as(_pick(job, name, reported, task.samples), classes, name) for name in test}
+        items = None if task.whole_tests else task.samples
+        tests = {name: _labelled_as(_pick(job, name, reported, items), classes, name) for name in test}
     train = from_plain(Train, job["train"], "train")
     held_out = _held_out(job, learn, classes, task) if schedule.curve == "plateau" else None
     return Assembly(training, train, schedule, task, model, classes, job["up"], samples, learnt, tests, held_out)
@@ -103,18 +104,35 @@ def parts_of(training: Training) -> tuple[tuple[Part, ...], Part]:
 
 
 def check_tests(assembly: Assembly, job: Job) -> None:
-    """Before the first step, not after the last: TrainingError where a test set has no samples."""
+    """Before the first step, not after the last: TrainingError where a test set has no samples, or no labels to compare answers with."""
+    _, part = parts_of(assembly.training)
     for name, samples in assembly.tests.items():
-        if len(samples) > 0:
-            continue
-        if any(store.index.num_rows == 0 for store in samples.stores):
-            raise TrainingError(f"set {name} holds no object: all were refused; l9 quarantine {samples.stores[0].id} says why")
-        if job["sets"][name]["fold"] is not None:
-            raise TrainingError(f"no test samples in set {name}; check fold, classes and labels with l9 data check")
-        raise TrainingError(
-            f"set {name} has no test samples: a hash of each id puts about 1 object in 10 into the test part, and none came there; "
-            "add objects, or give its card a labels csv with the columns id, class, fold and the set a fold=0"
-        )
+        if len(samples) == 0:
+            raise TrainingError(_why_no_tests(name, samples.stores[0], part, job["sets"][name]["fold"]))
+        if not job["overfit"] and not assembly.task.labelled(samples):
+            tested = f"the {len(set(samples.objects)):,} objects of the part {part} of set {name}"
+            raise TrainingError(f"none of {tested} has a label to compare answers with; {_other_part(part)}")
+
+
+def _why_no_tests(name: str, store: Store, part: Part, fold: int | None) -> str:
+    if store.index.num_rows == 0:
+        return f"set {name} holds no object: all were refused; l9 quarantine {store.id} says why"
+    splits = store.index.column("split").unique().to_pylist()
+    if fold is not None or part in splits:
+        return f"no {part} samples in set {name}; check fold, classes and labels with l9 data check"
+    if "" not in splits:
+        return f"set {name} has no object of the part {part}, all are of {' or '.join(sorted(splits))}; {_other_part(part)}"
+    return (
+        f"set {name} has no {part} samples: a hash of each id puts about 1 object in 10 into the {part} part, and none came there; "
+        "add objects, or give its card a labels csv with the columns id, class, fold and the set a fold=0"
+    )
+
+
+def _other_part(part: Part) -> str:
+    """What to do where a part cannot be tested."""
+    if part == "test":
+        return "--set trainings.*.parts=train/validation reports the validation part instead"
+    return "check the card's labels and split with l9 data check"
 
 
 def check_schedule(training: Training, classes: tuple[str, ...], up: str) -> None:

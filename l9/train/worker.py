@@ -105,6 +105,7 @@ class _Learning:
             rank=ranks.rank,
             world=ranks.world,
             training=training,
+            views=self.task.cut,
         )
 
     def run(self) -> tuple[int, float]:
