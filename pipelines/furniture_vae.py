@@ -5,12 +5,16 @@ takes   not measured yet
 expect  not measured yet
 """
 
+from dataclasses import replace
+from typing import Final
+
 from l9.config import Pipeline, Prep, Schedule, Set, Training, Use
 from l9.models.voxel_vae import VoxelAutoencoder, VoxelClassifier
 from l9.stages import coarse_occupancy, normalise, occupancy, views
 from l9.tasks.classify import Classify
 from l9.tasks.reconstruct import Reconstruct
 
+ALL: Final = "train+validation/test"  # settings were chosen by "train/validation"
 grid = Prep(
     Use(normalise, kind="cube"),
     Use(occupancy, resolution=32, kind="surface", rotations=12),
@@ -23,7 +27,8 @@ def coder(name: str, variational: bool) -> Training:
     """An autoencoder of every object of the training folds, whatever its class; its codes are judged on the classes of the classifiers."""
     schedule = Schedule(epochs=20, batch=16, lr=3e-3, curve="cosine", warmup=0.05)
     model = Use(VoxelAutoencoder, variational=variational)
-    return Training(Use(Reconstruct, gamma=0.7, augment=False), model, schedule, name, sets=("objects",), test=("furniture",))
+    task = Use(Reconstruct, gamma=0.7, augment=False)
+    return Training(task, model, schedule, name, sets=("objects",), test=("furniture",), parts=ALL)
 
 
 def classifiers(labels: int | None, steps: int, augment: bool = False) -> tuple[Training, Training]:
@@ -31,9 +36,8 @@ def classifiers(labels: int | None, steps: int, augment: bool = False) -> tuple[
     task = Use(Classify, labels=labels, augment=augment)
     schedule = Schedule(steps=steps, batch=25, lr=1e-3, curve="cosine", warmup=0.1)
     name = f"{labels or 'all'}{'_augmented' if augment else ''}"
-    scratch = Training(task, Use(VoxelClassifier), schedule, f"scratch_{name}", sets=("furniture",), test=("furniture",))
-    finetuned = Training(task, Use(VoxelClassifier), schedule, f"finetuned_{name}", sets=("furniture",), test=("furniture",), init="ae")
-    return scratch, finetuned
+    scratch = Training(task, Use(VoxelClassifier), schedule, f"scratch_{name}", sets=("furniture",), test=("furniture",), parts=ALL)
+    return scratch, replace(scratch, name=f"finetuned_{name}", init="ae")
 
 
 pipeline = Pipeline(
