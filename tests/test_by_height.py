@@ -6,6 +6,7 @@ from test_segment_scenes import LABELS, Pointwise, room, samples_of
 from toy_stores import store_of
 
 from l9.errors import TrainingError
+from l9.geometry.scan import Scan
 from l9.tasks.by_height import PartsByHeight, ScenesByHeight
 
 
@@ -33,7 +34,27 @@ def test_floor_and_chair_stand_at_different_heights(samples):
 def test_a_height_where_nothing_was_has_the_most_frequent_label(samples):
     task = fitted(ScenesByHeight(LABELS), samples)
     assert task._table.argmax(axis=2)[0].tolist() == [0] * 4 + [1] + [0] * 35
-    assert ScenesByHeight(LABELS, up="-Z").up == "-Z"
+
+
+def test_the_baseline_answers_alike_where_a_minus_axis_points_up(home, samples):
+    turned = {}
+    for number in range(3):
+        surface = room(number).surface
+        surface.vertices[:, 2] *= -1
+        turned[f"room{number}"] = Scan(surface=surface, up="-Z")
+    flipped = samples_of(home / "flipped", turned, up="-Z")
+    task = fitted(ScenesByHeight(LABELS, up="-Z"), flipped)
+    np.testing.assert_array_equal(task._counts, fitted(ScenesByHeight(LABELS), samples)._counts)
+    assert task.evaluate(flipped).metrics["accuracy"] == 1.0
+
+
+def test_a_vertex_in_several_blocks_is_counted_once(home, samples):
+    overlapping = samples_of(home / "overlapping", {f"room{number}": room(number) for number in range(3)}, stride=0.5)
+    counts = fitted(ScenesByHeight(LABELS), overlapping)._counts
+    assert len(overlapping) > len(samples)
+    labels = np.concatenate([room(number).surface.labels for number in range(3)])
+    assert counts.sum(axis=(0, 1)).tolist() == [(labels == number).sum() for number in LABELS.values()]
+    np.testing.assert_array_equal(counts, fitted(ScenesByHeight(LABELS), samples)._counts)
 
 
 def test_what_is_kept_answers_alike(samples):

@@ -39,6 +39,19 @@ def test_every_point_is_in_all_blocks_that_reach_over_it_and_in_one_at_least(see
     assert set().union(*found.values()) == set(range(300))
 
 
+def test_a_kilometre_of_nothing_has_no_blocks():
+    found = list(ground_blocks(np.array([[0.0, 0.0], [900.0, 900.0], [899.6, 0.2], [899.2, 450.1]]), 1.0, 0.5))
+    assert [(number, inside.tolist()) for number, inside in found] == [
+        ((0, 0), [0]),
+        ((1797, 899), [3]),  # strips from 898.5 and 899 metres on reach to 899.2, blocks from 449.5 and 450 to 450.1
+        ((1797, 900), [3]),
+        ((1798, 0), [2]),
+        ((1798, 899), [3]),
+        ((1798, 900), [3]),
+        ((1798, 1798), [1]),
+    ]
+
+
 def test_numbers_ascend_and_an_empty_block_is_none():
     places = np.array([[0.0, 0.0], [4.9, 0.1], [0.3, 0.2], [5.0, 0.0]])
     found = list(ground_blocks(places, 1, 1))

@@ -64,6 +64,8 @@ def test_gathered_rows_and_their_gradient(xyz):
     assert features.grad[:, 5].eq(3).all() and features.grad[:, 0].eq(1).all() and features.grad[:, 1].eq(0).all()
 
 
-def test_the_same_answer_every_time(xyz):
-    for look in (lambda: farthest_points(xyz, 20), lambda: ball_query(xyz, xyz, 0.4, 8), lambda: three_nearest(xyz, xyz[:, :9])[0]):
-        assert torch.equal(look(), look())
+def test_of_equal_candidates_the_first_is_taken():
+    """Forty points on one place: which of them a ball holds, and which stands for an empty one."""
+    alike = torch.zeros(1, 40, 3)
+    assert ball_query(alike, alike[:, :1], 0.1, 4).tolist() == [[[0, 1, 2, 3]]]
+    assert ball_query(alike, alike[:, :1] + 1, 0.1, 2).tolist() == [[[0, 0]]]

@@ -60,6 +60,14 @@ def test_parameters_of_part_seg_are_those_of_its_widths():
     assert [layer.p for layer in model.modules() if isinstance(layer, torch.nn.Dropout)] == [0.2, 0.2]
 
 
+def test_dropout_stands_before_the_last_layer_and_stored_names_do_not_change():
+    model, plain = PointNetSeg(13, channels=9, transforms=False, dropout=0.3), PointNetSeg(13, channels=9, transforms=False)
+    assert [type(layer).__name__ for layer in model.head] == ["SharedLayers", "Dropout", "Linear"] and model.head.dropout.p == 0.3
+    assert [layer.p for layer in plain.modules() if isinstance(layer, torch.nn.Dropout)] == [0.0]
+    names = model.state_dict().keys()
+    assert names == plain.state_dict().keys() and {"head.0.layers.0.weight", "head.1.weight"} <= names
+
+
 def test_transforms_start_as_the_identity(seeded):
     xyz = torch.rand(2, 50, 3, generator=seeded)
     seg, parts = PointNetSeg(5), PartSeg(SIXTEEN, 50)

@@ -97,6 +97,29 @@ def test_another_axis_may_point_up():
     assert all((row["points"][:, 0] >= 0).all() and (np.abs(row["points"][:, 1:3]) <= 0.5 + 1e-6).all() for row in found)
 
 
+@pytest.mark.parametrize("up", ["-X", "-Y", "-Z"])
+def test_heights_count_from_the_lowest_point_where_a_minus_axis_points_up(up):
+    """The room of +Z stood on its head: the same heights, with the other sign; places within the room from its least corner."""
+    axis = "XYZ".index(up[1])
+    subject = scan()
+    turned = np.roll(subject.surface.vertices * [1, 1, -1], axis - 2, axis=1)
+    found = rows(Scan(surface=Surface(turned, NO_FACES, subject.surface.colours), up=up), count=128)
+    low = subject.surface.vertices[:, 2].min()
+    for row in found:
+        assert_allclose(-row["points"][:, axis], subject.surface.vertices[row["vertices"], 2] - low, atol=1e-5)
+        shares = (turned[row["vertices"]] - turned.min(axis=0)) / np.ptp(turned, axis=0)
+        assert_allclose(row["points"][:, 6:], shares, atol=1e-6)
+
+
+def test_a_block_may_give_its_first_rows_alone_and_what_is_left_is_noted():
+    subject = scan(count=1000, sides=(0.9, 0.9, 1))
+    whole, few = rows(scan(count=1000, sides=(0.9, 0.9, 1)), count=300), rows(subject, count=300, rows=1)
+    assert len(whole) == 4 and len(few) == 1 and subject.notes == ["700 vertices of blocks that hold more than their rows take: left out"]
+    assert_array_equal(few[0]["vertices"], whole[0]["vertices"])
+    dense = scan(count=3000)
+    assert len(rows(dense, count=64, stride=0.5, rows=1)) == 4 * 3  # of 2.5 by 1.7 m
+
+
 def test_vertices_that_are_nowhere_are_left_out_and_noted():
     subject = scan()
     subject.surface.vertices[[5, 6], 1] = np.nan, np.inf
@@ -143,7 +166,16 @@ def test_scans_that_have_no_such_blocks_are_refused(surface, words):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"count": 0}, {"count": 1 << 21}, {"block": 0.0}, {"block": float("nan")}, {"stride": 1.5}, {"stride": 0.01}, {"least": 0}],
+    [
+        {"count": 0},
+        {"count": 1 << 21},
+        {"block": 0.0},
+        {"block": float("nan")},
+        {"stride": 1.5},
+        {"stride": 0.01},
+        {"least": 0},
+        {"rows": 0},
+    ],
 )
 def test_arguments_that_cannot_be_are_refused(arguments):
     with pytest.raises(UsageError, match="stage scene_points"):

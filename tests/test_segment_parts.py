@@ -93,6 +93,13 @@ def test_what_cannot_be_learnt_or_tested_is_one_line(home, samples):
     strange = store_of(home / "strange", cells, ["mug", "table"])
     with pytest.raises(TrainingError, match=r"toy/0000.obj: a point of part 4; expected 1 to 2"):
         bound(Fixed()).evaluate(strange)
+    with pytest.raises(TrainingError, match=r"toy/0000.obj: a point of part 4; expected 1 to 2"):
+        bound(Fixed()).fit(strange)
+    beyond = store_of(home / "beyond", cells | {"parts": np.full((2, 48), 6, np.uint8)}, ["table", "table"])
+    with pytest.raises(TrainingError, match=r"toy/0000.obj: a point of part none; expected 3 to 5"):
+        task = SegmentParts(("table",), PARTS, points=32)
+        task.bind(Fixed())
+        task.fit(beyond)
     bare = store_of(home / "bare", {"points": cells["points"]}, ["mug", "table"])
     with pytest.raises(TrainingError, match="has no column parts; expected the stage labelled_points"):
         bound(Fixed()).fit(bare)

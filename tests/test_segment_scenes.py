@@ -36,7 +36,7 @@ def room(seed, labelled=True):
     return Scan(surface=Surface(vertices, np.zeros((0, 3), np.int64), colours.astype(np.uint8), **known))
 
 
-def samples_of(home, rooms, **arguments):
+def samples_of(home, rooms, up="+Z", **arguments):
     """A store of these rooms by name, as the stage cuts them."""
     arguments = {"count": COUNT, **arguments}
     columns = _columns(**arguments)
@@ -45,7 +45,7 @@ def samples_of(home, rooms, **arguments):
         for planned in objects:
             writer.add(planned.id, list(run_stages(rooms[planned.id], [(scene_points, arguments)], object_id=planned.id)))
         facts = writer.close()
-    return Samples.of(write_store(home, "toy", PlanFacts("toy", "+Z", columns, objects), [facts]), part="all")
+    return Samples.of(write_store(home, "toy", PlanFacts("toy", up, columns, objects), [facts]), part="all")
 
 
 @pytest.fixture
@@ -174,13 +174,27 @@ def test_dropped_points_carry_no_loss(samples):
 def test_classes_weigh_by_their_share_and_one_that_never_occurs_is_finite(samples):
     task = bound(class_weights=True)
     task.fit(samples)
-    labels = np.concatenate([batch.fixed("labels").numpy() for batch in Loader(samples, ("labels",), seed=0, training=False).sequential()])
+    labels = np.concatenate([room(seed).surface.labels for seed in range(3)])  # a vertex counts once, though blocks overlap
     shares = np.array([(labels == number).sum() for number in LABELS.values()]) / (labels > 0).sum()
     assert_allclose(task.buffers()["class_weights"].numpy(), 1 / np.log(1.2 + shares), rtol=1e-6)
     assert shares[2] == 0 and task.buffers()["class_weights"][2] == pytest.approx(5.48, abs=0.01)
     plain = bound()
     plain.fit(samples)
     assert plain.buffers()["class_weights"].tolist() == [1, 1, 1]
+
+
+def test_every_vertex_is_counted_once_whatever_the_order_of_rows(samples):
+    task, found = bound(), {}
+    mixed = samples.subset(np.random.default_rng(0).permutation(len(samples)))
+    for batch, once in task.once(mixed, task.columns):
+        for number, vertices, mine in zip(batch.samples.tolist(), batch.fixed("vertices"), once, strict=True):
+            found.setdefault(mixed.objects[number], []).extend(vertices[mine].tolist())
+    assert {name: sorted(vertices) for name, vertices in found.items()} == {f"room{number}": list(range(500)) for number in range(3)}
+
+
+def test_weights_of_classes_live_where_the_network_does():
+    task = bound(Pointwise().to("meta"))
+    assert {buffer.device.type for buffer in task.buffers().values()} == {"meta"}
 
 
 def test_a_learnt_transform_is_held_near_a_rotation(samples):
@@ -211,6 +225,9 @@ def test_what_cannot_be_learnt_or_tested_is_one_line(home, samples):
         bound(Pointwise(20)).fit(samples)
     with pytest.raises(TrainingError, match="points is 65 and column points holds 64"):
         bound(points=65).fit(samples)
+    for wrong in ({}, {"a": 300}, {"a": 0}, {"a": 1, "b": 1}):
+        with pytest.raises(TrainingError, match=r"SegmentScenes: labels are \{.*\}; expected different ids, 1 to 255"):
+            SegmentScenes(wrong)
     bare = samples_of(home, {"bare": room(0, labelled=False)})
     with pytest.raises(TrainingError, match=r"none of \d+ rows to learn from has a labelled point"):
         bound().fit(bare)

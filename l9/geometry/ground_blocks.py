@@ -32,9 +32,10 @@ def ground_blocks(
     starts = [block_starts(float(extent), block, stride) for extent in extents]
     for row, begin in enumerate(starts[0]):
         strip = first[np.searchsorted(across, begin - TOUCH, "left") : np.searchsorted(across, begin + block + TOUCH, "right")]
+        if not len(strip):
+            continue
         strip = strip[np.argsort(places[strip, 1], kind="stable")]
         along = places[strip, 1]
-        for column, start in enumerate(starts[1]):
-            inside = strip[np.searchsorted(along, start - TOUCH, "left") : np.searchsorted(along, start + block + TOUCH, "right")]
-            if len(inside):
-                yield (row, column), np.sort(inside)
+        low, high = np.searchsorted(along, starts[1] - TOUCH, "left"), np.searchsorted(along, starts[1] + block + TOUCH, "right")
+        for column in np.flatnonzero(high > low).tolist():
+            yield (row, column), np.sort(strip[low[column] : high[column]])

@@ -1,7 +1,8 @@
 """Which points stand for a set and which lie near them: what PointNet++ looks up before it computes.
 
 B batch   N points   S centres   K neighbours   M known points
-Plain torch, without gradients, the same answer every time: of equal candidates the first in order is taken.
+Plain torch, without gradients. Of equal candidates `farthest_points` and `ball_query` take the first in order; `three_nearest` takes those
+that torch.topk gives, which may be others on another kind of processor (taking the first would take two to three times as long).
 source  Qi, Yi, Su, Guibas, PointNet++, NIPS 2017, sections 3.2 and 3.4, and its authors' code
 """
 

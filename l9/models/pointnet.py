@@ -51,10 +51,11 @@ class PointNet(nn.Module):
 
 
 def transform_penalty(transform_BJJ: Float[Tensor, "b j j"]) -> Float[Tensor, "b"]:
-    """||A A^T - I||_F^2 of each sample, in float32: 0 where A is orthogonal."""
-    transform_BJJ = transform_BJJ.float()
-    identity_JJ = torch.eye(transform_BJJ.shape[-1], device=transform_BJJ.device)
-    return (transform_BJJ @ transform_BJJ.transpose(1, 2) - identity_JJ).square().sum(dim=(1, 2))
+    """||A A^T - I||_F^2 of each sample, in float32 whatever the layers compute in: 0 where A is orthogonal."""
+    with torch.autocast(transform_BJJ.device.type, enabled=False):
+        transform_BJJ = transform_BJJ.float()
+        identity_JJ = torch.eye(transform_BJJ.shape[-1], device=transform_BJJ.device)
+        return (transform_BJJ @ transform_BJJ.transpose(1, 2) - identity_JJ).square().sum(dim=(1, 2))
 
 
 class SharedLayers(nn.Module):

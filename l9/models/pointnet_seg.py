@@ -10,8 +10,10 @@ Its head that guesses the category is left out: the authors' `train.py` gives it
 Batch norm and ReLU after every layer but the last. The paper prints no number of parameters of either; by its widths they are 3,558,907 at
 K = 50 (894,093 at K = 13, C = 9 without T-Nets) and 7,979,451 at K = 50, G = 16.
 The authors' network for scenes is a third one, of 1,024 features a point beside 128 of the set; here scenes have `pointnet_seg`, whose 64
-features a point cost a quarter.
+features a point cost a quarter. Theirs keeps 0.7 of the features before its last layer: `dropout=0.3`.
 """
+
+from collections import OrderedDict
 
 import torch
 from jaxtyping import Float, Int
@@ -29,9 +31,10 @@ class PointNetSeg(nn.Module):
     labels      K
     channels    C: 3, or 9 for xyz, rgb and the place within the room
     transforms  whether there are T-Nets: the authors' network for scenes has none
+    dropout     share of features set to 0 before the last layer: 0 in `pointnet_seg`, 0.3 in the authors' network for scenes
     """
 
-    def __init__(self, labels: int, channels: int = XYZ, transforms: bool = True) -> None:
+    def __init__(self, labels: int, channels: int = XYZ, transforms: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
         self.channels = channels
         self.input_transform = TransformNet(XYZ) if transforms else None
@@ -39,7 +42,8 @@ class PointNetSeg(nn.Module):
         self.feature_transform = TransformNet(64) if transforms else None
         self.set_features = SetFeatures(64, 64, 128, 1024)
         self.beside = BesideSet(64, 1024, 512)
-        self.head = nn.Sequential(SharedLayers(512, 256, 128, 128), glorot_linear(128, labels))
+        layers = {"0": SharedLayers(512, 256, 128, 128), "dropout": nn.Dropout(dropout), "1": glorot_linear(128, labels)}
+        self.head = nn.Sequential(OrderedDict(layers))  # so named, networks that were stored without dropout are read too
 
     def forward(self, x_BNC: Float[Tensor, "b n c"]) -> Float[Tensor, "b n k"]:
         """Scores before the softmax."""

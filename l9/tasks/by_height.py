@@ -1,7 +1,8 @@
 """What labelling points by their height alone gives: a baseline without a network, for scenes and for parts.
 
 A point has the label that was most often right among training points of its height and, for parts, of its object's category. Where none
-was at that height, the most frequent label of all. With one bin of any height it is the most frequent label everywhere.
+was at that height, the most frequent label of all. With one bin of any height it is the most frequent label everywhere. A scan's vertex
+is counted once, in however many rows it stands.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,6 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from l9.data.batch import Batch
-from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.errors import TrainingError
 from l9.geometry.mesh import Axis
@@ -48,10 +48,10 @@ class ByHeight(SegmentPoints):
     def begin(self, samples: Samples) -> None:
         """Count the labels of all points at each height."""
         counts = np.zeros((self.groups, self.bins, len(self.outputs)), np.int64)
-        for batch in Loader(samples, self.columns, seed=0, training=False).sequential():
-            targets = self._output_of[batch.fixed(self.labels_column).long()].numpy()
+        for batch, once in self.once(samples, self.columns):
+            targets = self.stored_targets(batch, samples).numpy()
             group, bins = np.broadcast_arrays(self._group(batch)[:, None], self._bins(batch))
-            known = targets != IGNORED
+            known = once.numpy() & (targets != IGNORED)
             np.add.at(counts, (group[known], bins[known], targets[known]), 1)
         self.restore({"counts": counts})
 

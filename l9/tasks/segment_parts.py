@@ -8,7 +8,9 @@ from itertools import accumulate
 from typing import Any, Literal, cast
 
 import numpy as np
+from jaxtyping import Int64
 from numpy import ndarray
+from torch import Tensor
 
 from l9.data.batch import Batch
 from l9.data.loader import Loader
@@ -64,6 +66,17 @@ class SegmentParts(SegmentPoints):
             raise TrainingError(f"parts says nothing of {unknown[0]}; it has {', '.join(list(self.parts_of)[:8])}")
         super().fit(samples)
 
+    def stored_targets(self, batch: Batch, samples: Samples) -> Int64[Tensor, "b n"]:
+        """The part of every point; TrainingError where it is none of its object's category."""
+        stored = super().stored_targets(batch, samples)
+        for row, number in enumerate(batch.samples.tolist()):
+            parts = self.parts_of[self.classes[int(samples.labels[number])]]
+            odd = stored[row][(stored[row] < parts.start) | (stored[row] >= parts.stop)]
+            if len(odd):
+                what = "none" if odd[0] == IGNORED else str(int(odd[0]))
+                raise TrainingError(f"{samples.objects[number]}: a point of part {what}; expected {parts.start} to {parts.stop - 1}")
+        return stored
+
     def evaluate(self, samples: Samples) -> Report:
         """Metrics over the objects, by ShapeNetPart's rules (`l9.tasks.label_scores.shape_iou`).
 
@@ -111,13 +124,9 @@ class SegmentParts(SegmentPoints):
     def _answers(self, batch: Batch, samples: Samples) -> Iterable[tuple[int, ndarray, ndarray]]:
         """Number of each sample, the parts of its points, and the answers."""
         scores = self.answered(batch).numpy()
-        stored = self._output_of[batch.fixed(self.labels_column).long()].numpy()
+        stored = self.stored_targets(batch, samples).numpy()
         for row, number in enumerate(batch.samples.tolist()):
             parts = self.parts_of[self.classes[int(samples.labels[number])]]
-            if not np.isin(stored[row], parts).all():
-                odd = int(stored[row][~np.isin(stored[row], parts)][0])
-                what = "none" if odd == IGNORED else str(odd)
-                raise TrainingError(f"{samples.objects[number]}: a point of part {what}; expected {parts.start} to {parts.stop - 1}")
             yield number, stored[row], parts.start + scores[row][:, parts.start : parts.stop].argmax(axis=1)
 
 

@@ -4,11 +4,12 @@ sources  Qi, Su, Mo, Guibas, PointNet, CVPR 2017 (the regulariser of l9/models/p
          Qi, Yi, Su, Guibas, PointNet++, NIPS 2017, and its code (weights of classes, points dropped)
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from l9.data.batch import Batch
@@ -51,6 +52,7 @@ class SegmentPoints(Task):
 
     points_column, labels_column = "points", "labels"
     stage = "scene_points"  # which gives both
+    more_columns: tuple[str, ...] = ()  # of the stage, that are read to count and to test, and not in training
 
     def __init__(
         self,
@@ -76,24 +78,34 @@ class SegmentPoints(Task):
             self._output_of[number] = output
 
     def bind(self, model: nn.Module | None) -> None:
-        """Take the network; TrainingError if there is none."""
+        """Take the network, whose device the weights of the classes live on; TrainingError if there is none."""
         if model is None:
             raise TrainingError(f"{type(self).__name__} needs a network; give its training a model, such as Use(PointNetSeg)")
         self._network = model
+        self._weights = self._weights.to(next(model.parameters()).device)
         super().bind(model)
 
     def fit(self, samples: Samples) -> None:
         """Weights of the classes. TrainingError before any step where columns, points or labels lack, or the network gives other scores."""
         self._check_columns(samples)
         counts = np.zeros(len(self.outputs), np.int64)
-        for batch in Loader(samples, (self.labels_column,), seed=0, training=False).sequential():
-            targets = self._output_of[batch.fixed(self.labels_column).long()]
-            counts += torch.bincount(targets[targets != IGNORED], minlength=len(counts)).numpy()
+        for batch, once in self.once(samples, (self.labels_column,)):
+            targets = self.stored_targets(batch, samples)
+            counts += torch.bincount(targets[once & (targets != IGNORED)], minlength=len(counts)).numpy()
         if not counts.sum():
             raise TrainingError(f"none of {len(samples):,} rows to learn from has a labelled point; check the card's labels and split")
         if self.class_weights:
             self._weights.copy_(torch.from_numpy(1 / np.log(LEAST_SHARE + counts / counts.sum())))
         self.begin(samples)
+
+    def once(self, samples: Samples, columns: tuple[str, ...]) -> Iterator[tuple[Batch, Bool[Tensor, "b n"]]]:
+        """All rows, and which of their points are counted: all, unless a subclass knows which are the same, and orders the rows by it."""
+        for batch in Loader(samples, columns, seed=0, training=False).sequential():
+            yield batch, torch.ones(batch.fixed(self.labels_column).shape, dtype=torch.bool)
+
+    def stored_targets(self, batch: Batch, samples: Samples) -> Int64[Tensor, "b n"]:
+        """Of every point of the rows, which are of `samples`, the network's output that should be greatest; IGNORED without a label."""
+        return self._output_of[batch.fixed(self.labels_column).long()]
 
     def begin(self, samples: Samples) -> None:
         """What `fit` does last, when labels are known to be there: see that the network fits them."""
@@ -162,5 +174,5 @@ class SegmentPoints(Task):
     def _check_columns(self, samples: Samples) -> None:
         for store in samples.stores:
             held = {column.name for column in store.columns}
-            if lacking := [name for name in self.columns if name not in held]:
+            if lacking := [name for name in (*self.columns, *self.more_columns) if name not in held]:
                 raise TrainingError(f"store {store.id} has no column {lacking[0]}; expected the stage {self.stage} in the preparation")

@@ -1,15 +1,18 @@
 """Label the points of scans: blocks are answered one by one, and every vertex by all the blocks it stands in.
 
-A vertex's probabilities are summed over the rows that hold it; its answer is the greatest. Rows that repeat a vertex count it once.
+A vertex's probabilities are summed over the rows that hold it; its answer is the greatest. Rows that repeat a vertex count it once; so do
+the weights of the classes, whatever the number of rows and blocks it stands in.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import numpy as np
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+from torch import Tensor
 
 from l9.data.batch import Batch
 from l9.data.loader import Loader
@@ -27,6 +30,8 @@ from l9.tasks.point_sets import Turn
 from l9.tasks.segment_points import AT_ONCE, IGNORED, SegmentPoints
 
 PLACES = "room"  # the size that makes places within the room metres
+VERTICES = "vertices"  # which of the scan's vertices each point is
+IDS = range(1, 256)  # that the stage stores
 SHOWN = 4  # scans on the page of predictions
 PLAN = 300  # pixels of a plan's sides
 SWATCH = 28  # pixels of a colour in the legend
@@ -37,7 +42,7 @@ NOTHING, RIGHT, WRONG = (225, 225, 225), (205, 222, 205), (200, 40, 40)  # RGB: 
 class ScanAnswers:
     """Every vertex of one scan that its rows hold.
 
-    places     metres from the room's lowest corner
+    places     metres from the room's least corner
     labels     number of its class in the order of the task's, IGNORED without one
     predicted  likewise
     """
@@ -51,7 +56,11 @@ class SegmentScenes(SegmentPoints):
     """Columns of `scene_points`, for networks of 9 channels. Other options are those of `SegmentPoints`.
 
     labels  name -> id of each class, such as `l9.readers.scannet_labels.BENCHMARK`; other ids are no class, and carry no loss
+    raises  TrainingError for no class, an id that is not 1 to 255, or one of two classes
     """
+
+    version = 2
+    more_columns = (VERTICES, PLACES)
 
     def __init__(
         self,
@@ -67,8 +76,11 @@ class SegmentScenes(SegmentPoints):
         weight_decay: float = 0.0,
         augment: bool = True,
     ) -> None:
+        ids = list(labels.values())
+        if not ids or len(set(ids)) != len(ids) or not all(number in IDS for number in ids):
+            raise TrainingError(f"{type(self).__name__}: labels are {dict(list(labels.items())[:8])}; expected different ids, 1 to 255")
         self.names = tuple(labels)
-        outputs = {number: place for place, number in enumerate(labels.values())}
+        outputs = {number: place for place, number in enumerate(ids)}
         super().__init__(outputs, up, points, class_weights, turn, jitter, drop, optimizer, lr, weight_decay, augment)
 
     def labelled(self, samples: Samples) -> bool:
@@ -76,6 +88,25 @@ class SegmentScenes(SegmentPoints):
         self._check_columns(samples)
         batches = Loader(samples, (self.labels_column,), seed=0, training=False).sequential()
         return any(bool((self._output_of[batch.fixed(self.labels_column).long()] != IGNORED).any()) for batch in batches)
+
+    def once(self, samples: Samples, columns: tuple[str, ...]) -> Iterator[tuple[Batch, Bool[Tensor, "b n"]]]:
+        """Scan by scan, so that one mask of vertices is held at a time; of each scan of each store, where a vertex stands first."""
+        _, scans = np.unique(np.array(samples.objects, np.str_), return_inverse=True)
+        order = np.lexsort((scans, samples.store_numbers))
+        scan, seen = (-1, -1), np.zeros(0, np.bool_)
+        for read, _ in super().once(samples.subset(order), (*columns, VERTICES)):
+            batch = replace(read, samples=order[read.samples])
+            vertices = batch.fixed(VERTICES).numpy()
+            first = np.zeros(vertices.shape, np.bool_)
+            for row, number in enumerate(batch.samples.tolist()):
+                mine = (int(samples.store_numbers[number]), int(scans[number]))
+                if mine != scan:
+                    scan, seen = mine, np.zeros(0, np.bool_)
+                seen = np.pad(seen, (0, max(0, int(vertices[row].max()) + 1 - len(seen))))
+                unique, places = np.unique(vertices[row], return_index=True)
+                first[row, places[~seen[unique]]] = True
+                seen[unique] = True
+            yield batch, torch.from_numpy(first)
 
     def evaluate(self, samples: Samples) -> Report:
         """Metrics `miou`, `accuracy` and `class_accuracy` over all vertices of all scans that have a label (l9/tasks/label_scores.py).
@@ -129,13 +160,13 @@ class SegmentScenes(SegmentPoints):
         return Picture("first_batch", stacked([sample_grid(tiles, captions, ACROSS, title), _legend(self.names)]))
 
     def _answers(self, samples: Samples) -> ScanAnswers:
-        columns = (*self.columns, "vertices", PLACES)
+        columns = (*self.columns, *self.more_columns)
         votes, places, labels = np.zeros((0, len(self.names)), np.float32), np.zeros((0, 3), np.float32), np.zeros(0, np.int64)
         for batch in Loader(samples, columns, seed=0, training=False).sequential(AT_ONCE):
             probabilities = self.answered(batch).softmax(dim=2).numpy()
             targets = self._output_of[batch.fixed(self.labels_column).long()].numpy()
             shares = batch.fixed(self.points_column)[..., 6:9] * batch.fixed(PLACES)[:, None]
-            vertices = batch.fixed("vertices").numpy()
+            vertices = batch.fixed(VERTICES).numpy()
             more = int(vertices.max()) + 1 - len(votes)
             if more > 0:
                 votes, places = (np.pad(array, ((0, more), (0, 0))) for array in (votes, places))
