@@ -34,7 +34,7 @@ def coder(name: str, variational: bool) -> Training:
 def classifiers(labels: int | None, steps: int, augment: bool = False) -> tuple[Training, Training]:
     """The same network, schedule and labels twice: from scratch, and from the encoder of the plain autoencoder."""
     task = Use(Classify, labels=labels, augment=augment)
-    schedule = Schedule(steps=steps, batch=25, lr=1e-3, curve="cosine", warmup=0.1)
+    schedule = Schedule(steps=steps, batch=25, lr=3e-4, curve="cosine", warmup=0.1)
     name = f"{labels or 'all'}{'_augmented' if augment else ''}"
     scratch = Training(task, Use(VoxelClassifier), schedule, f"scratch_{name}", sets=("furniture",), test=("furniture",), parts=ALL)
     return scratch, replace(scratch, name=f"finetuned_{name}", init="ae")
