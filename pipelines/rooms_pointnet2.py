@@ -22,7 +22,7 @@ pipeline = Pipeline(
         Training(
             Use(SegmentScenes, labels=BENCHMARK, points=2048, class_weights=True, turn="any", drop=0.875),
             Use(PointNet2Seg, labels=len(BENCHMARK), centres=(512, 128, 32, 8)),
-            Schedule(steps=500, batch=8, lr=1e-3, curve="cosine", warmup=0.02),
+            Schedule(steps=1600, batch=8, lr=1e-3, curve="cosine", warmup=0.02),
             name="pointnet2",
         ),
         Training(Use(ScenesByHeight, labels=BENCHMARK), None, name="height"),

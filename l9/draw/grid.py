@@ -13,6 +13,7 @@ CAPTION = 12  # height of a caption's letters, pixels
 LINE = 16  # from one line of a caption to the next, pixels
 TITLE = 16  # height of the title's letters, pixels
 GAP = 8  # between pictures, pixels
+SWATCH, SWATCHES = 28, 7  # pixels of a colour in a legend, and colours in a row of it
 WIDEST_CAPTION = 220  # pixels, or a tile's width where that is more; longer lines are shortened in the middle
 
 
@@ -48,6 +49,11 @@ def stacked(pages: Sequence[UInt8[ndarray, "_h _w 3"]]) -> UInt8[ndarray, "h w 3
     """Pages one below the other, white to the right of the narrower ones."""
     width = max(page.shape[1] for page in pages)
     return np.concatenate([np.pad(page, ((0, 0), (0, width - page.shape[1]), (0, 0)), constant_values=255) for page in pages])
+
+
+def legend(names: Sequence[str], colours: UInt8[ndarray, "n 3"]) -> UInt8[ndarray, "h w 3"]:
+    """A square of each colour over its name, seven in a row."""
+    return sample_grid([np.tile(colour, (SWATCH, SWATCH, 1)) for colour in colours], list(names), SWATCHES)
 
 
 def _caption_height(texts: list[list[str]]) -> int:

@@ -13,7 +13,8 @@ from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.draw.column_map import column_map, right_map
 from l9.draw.confusion import confusion_picture
-from l9.draw.grid import sample_grid
+from l9.draw.grid import legend, sample_grid, stacked
+from l9.draw.scan_sheet import label_colours
 from l9.errors import TrainingError
 from l9.geometry.scan_columns import EMPTY, HEIGHT, UNANNOTATED
 from l9.readers.scannet_labels import BENCHMARK
@@ -132,7 +133,7 @@ def column_report(samples: Samples, ids: Sequence[int], answer: Answer) -> Repor
     return Report(metrics, {"classes": label_rows(vertices, names), "voxels": label_rows(voxels, names), "confusion": pairs}, outcomes)
 
 
-def column_pictures(samples: Samples, report: Report, answer: Answer) -> Iterator[Picture]:
+def column_pictures(samples: Samples, report: Report, ids: Sequence[int], answer: Answer) -> Iterator[Picture]:
     """`confusion` of the classes that are there, and `labels`: two scans from above, truth beside answers and where they are wrong."""
     there = tuple(row["class"] for row in report.tables["classes"] if row["count"])
     counts = np.zeros((len(there), len(there)), np.int64)
@@ -146,7 +147,8 @@ def column_pictures(samples: Samples, report: Report, answer: Answer) -> Iterato
         tiles += [column_map(scan.labels), column_map(answers), right_map(scan.labels, answers)]
         share = "no class" if outcome["voxel_accuracy"] is None else f"{100 * outcome['voxel_accuracy']:.0f} % of voxels right"
         captions += [f"{scan.name}: truth", f"answers: {share}", "right grey, wrong red"]
-    yield Picture("labels", sample_grid(tiles, captions, ACROSS, "labels of voxels below 2 m, from above"))
+    maps = sample_grid(tiles, captions, ACROSS, "labels of voxels below 2 m, from above, darker the lower; white: nothing there")
+    yield Picture("labels", stacked([maps, legend((*class_names(ids), "no class"), label_colours()[[*ids, EMPTY]])]))
 
 
 def class_names(ids: Sequence[int]) -> tuple[str, ...]:

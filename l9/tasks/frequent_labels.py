@@ -59,7 +59,7 @@ class FrequentLabels(Task):
 
     def pictures(self, samples: Samples, report: Report) -> Iterable[Picture]:
         """`confusion` and `labels`."""
-        return column_pictures(samples, report, self.answers)
+        return column_pictures(samples, report, self.ids, self.answers)
 
     def answers(self, scan: ColumnScan) -> UInt8[ndarray, "x y z"]:
         """NYU's id for each occupied voxel, 0 elsewhere."""

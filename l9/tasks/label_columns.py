@@ -136,7 +136,7 @@ class LabelColumns(Task):
 
     def pictures(self, samples: Samples, report: Report) -> Iterable[Picture]:
         """`confusion` and `labels`."""
-        return column_pictures(samples, report, self.answers)
+        return column_pictures(samples, report, self.ids, self.answers)
 
     def batch_picture(self, batch: Batch, samples: Samples) -> Picture:
         """Occupancy of the first 12 neighbourhoods of the batch from above, after augmentation, in the shades of height."""

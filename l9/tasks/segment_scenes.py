@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
 from torch import Tensor
 
@@ -18,7 +18,7 @@ from l9.data.batch import Batch
 from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.draw.class_colours import class_colours
-from l9.draw.grid import sample_grid, stacked
+from l9.draw.grid import legend, sample_grid, stacked
 from l9.draw.plan_view import plan_view
 from l9.draw.splat import splat_points
 from l9.errors import TrainingError
@@ -34,7 +34,6 @@ VERTICES = "vertices"  # which of the scan's vertices each point is
 IDS = range(1, 256)  # that the stage stores
 SHOWN = 4  # scans on the page of predictions
 PLAN = 300  # pixels of a plan's sides
-SWATCH = 28  # pixels of a colour in the legend
 NOTHING, RIGHT, WRONG = (225, 225, 225), (205, 222, 205), (200, 40, 40)  # RGB: without a label, and how answers compare with truth
 
 
@@ -136,7 +135,7 @@ class SegmentScenes(SegmentPoints):
         """`predictions`: of the first four scans, from above, truth, answers, and where they differ."""
         first = list(dict.fromkeys(samples.objects))[:SHOWN]
         chosen = samples.subset(np.flatnonzero(np.isin(np.array(samples.objects), first)))
-        colours = np.vstack([class_colours(len(self.names)), NOTHING]).astype(np.uint8)
+        colours = self._colours()
         tiles, captions = [], []
         for (name, answers), outcome in zip(self.scans(chosen), report.outcomes, strict=False):
             miou = outcome["miou"]
@@ -145,19 +144,24 @@ class SegmentScenes(SegmentPoints):
             shades = (colours[answers.labels], colours[answers.predicted], compared)
             tiles += [plan_view(answers.places, shade, cast(Axis, samples.up), PLAN) for shade in shades]
             captions += [f"{name}: truth", "answers", "wrong" if miou is None else f"wrong (mIoU {miou:.3f})"]
-        pages = [sample_grid(tiles, captions, 3, "vertices from above"), _legend(self.names)]
+        pages = [sample_grid(tiles, captions, 3, "vertices from above"), legend((*self.names, "no class"), self._colours())]
         return [Picture("predictions", stacked(pages))]
 
     def batch_picture(self, batch: Batch, samples: Samples) -> Picture:
         """The first 24 sets of the batch, after augmentation, coloured by label."""
         fed = self.fed(batch)
-        table = np.vstack([class_colours(len(self.names)), NOTHING]).astype(np.uint8)
+        table = self._colours()
         shades = table[self.targets(batch, fed)[:PAGE].cpu().numpy()]
         clouds = fed.x[:PAGE, :, :3].float().cpu().numpy()
         tiles = [splat_points(xyz, TILE, self.up, colours=shade) for xyz, shade in zip(clouds, shades, strict=True)]
         captions = [samples.objects[int(number)] for number in batch.samples[:PAGE]]
         title = f"what the network is fed: {len(tiles):,} of {batch.total:,} blocks of a batch"
-        return Picture("first_batch", stacked([sample_grid(tiles, captions, ACROSS, title), _legend(self.names)]))
+        key = legend((*self.names, "no class"), self._colours())
+        return Picture("first_batch", stacked([sample_grid(tiles, captions, ACROSS, title), key]))
+
+    def _colours(self) -> UInt8[ndarray, "k_and_1 3"]:
+        """RGB of the classes in their order, and of what has none."""
+        return np.vstack([class_colours(len(self.names)), NOTHING]).astype(np.uint8)
 
     def _answers(self, samples: Samples) -> ScanAnswers:
         columns = (*self.columns, *self.more_columns)
@@ -177,8 +181,3 @@ class SegmentScenes(SegmentPoints):
                 places[unique], labels[unique] = shares[row].numpy()[first], targets[row, first]
         held = votes.any(axis=1)
         return ScanAnswers(places[held], labels[held], votes[held].argmax(axis=1))
-
-
-def _legend(names: tuple[str, ...]) -> ndarray:
-    swatches = [np.tile(colour, (SWATCH, SWATCH, 1)) for colour in (*class_colours(len(names)), np.array(NOTHING, np.uint8))]
-    return sample_grid(swatches, [*names, "no class"], 7)
