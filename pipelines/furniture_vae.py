@@ -2,8 +2,8 @@
 
 run     l9 run pipelines/furniture_vae.py
 takes   10 minutes on two cores after the preparation, which furniture_voxnet shares
-expect  fold 0, 108 objects, seed 0: `iou` .516 plain, .469 variational; `knn_accuracy` .694 and .657 (by voxels .491); `accuracy` with 50, 100
-        and all 397 labels .324, .370, .435 from scratch and .519, .593, .648 fine-tuned; 100 augmented .611 and .556 (l9 0.1.0)
+expect  fold 0, 108 objects, seed 0: `iou` .516 plain, .469 variational; `knn_accuracy` .694 and .657 (by voxels .491); `accuracy` with 50,
+        100 and all 397 labels .324, .370, .435 from scratch and .519, .593, .648 fine-tuned; 100 augmented .611 and .556 (l9 0.1.0)
 """
 
 from dataclasses import replace

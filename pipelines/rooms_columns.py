@@ -2,8 +2,8 @@
 
 run     l9 run rooms_columns          (l9 fetch rooms composes the 50 rooms first, once)
 takes   11 minutes a seed on two cores, and once 46 s of one core to prepare (78 MB of shards)
-expect  `miou` of vertices and `voxel_accuracy` on the 10 test rooms: .342 +- .033 and .746 +- .050 (seeds 0 to 2; .371 and .777 with seed 0);
-        by height .096 and .616, majority .020 and .367, without seeds (docs/labels.md)
+expect  `miou` of vertices and `voxel_accuracy` on the 10 test rooms: .342 +- .033 and .746 +- .050 (seeds 0 to 2; seed 0 .371 and .777); by
+        height .096 and .616, majority .020 and .367, without seeds (docs/labels.md)
 """
 
 from l9.config import Pipeline, Prep, Schedule, Set, Train, Training, Use
