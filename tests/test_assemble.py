@@ -68,7 +68,8 @@ def test_points_are_labelled_where_one_has_a_class(tmp_path):
     task = SegmentScenes(labels={"wall": 1, "chair": 5}, points=8)
     for number, expected in ((0, False), (7, False), (5, True)):
         labels[1, 3] = number
-        samples = store_of(tmp_path / str(number), {"points": np.zeros((2, 8, 9), np.float32), "labels": labels}, ["", ""])
+        columns = {"points": np.zeros((2, 8, 9), np.float32), "labels": labels, "vertices": np.zeros((2, 8), np.int32)}
+        samples = store_of(tmp_path / str(number), {**columns, "room": np.ones((2, 3), np.float32)}, ["", ""])
         assert task.labelled(samples) == expected
     with pytest.raises(TrainingError, match="has no column labels; expected the stage scene_points"):
         task.labelled(store_of(tmp_path / "other", {"points": np.zeros((2, 8, 9), np.float32)}, ["", ""]))
