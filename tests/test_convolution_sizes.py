@@ -12,7 +12,9 @@ from l9.models.convolution_sizes import convolved_edge, output_padding_for, tran
 EDGES, KERNELS, STRIDES, PADDINGS = st.integers(1, 17), st.integers(1, 6), st.integers(1, 4), st.integers(0, 3)
 
 
-@pytest.mark.parametrize(("edge", "kernel", "stride", "padding", "after"), [(4, 3, 1, 0, 2), (5, 3, 2, 1, 3), (28, 4, 2, 1, 14), (64, 4, 2, 1, 32)])
+@pytest.mark.parametrize(
+    ("edge", "kernel", "stride", "padding", "after"), [(4, 3, 1, 0, 2), (5, 3, 2, 1, 3), (28, 4, 2, 1, 14), (64, 4, 2, 1, 32)]
+)
 def test_edges_of_well_known_layers(edge, kernel, stride, padding, after):
     """Those of the guide's pictures, and of DCGAN's."""
     assert convolved_edge(edge, kernel, stride, padding) == after

@@ -20,7 +20,9 @@ def transposed_edge(edge: int, kernel: int, stride: int = 1, padding: int = 0, o
     """(i - 1) s - 2p + k + output_padding; ShapeError where nothing would be left."""
     after = (edge - 1) * stride - 2 * padding + kernel + output_padding
     if after < 1:
-        raise ShapeError(f"transposing kernel {kernel}, stride {stride}, padding {padding} leaves {after} pixels of {edge}; expected 1 or more")
+        raise ShapeError(
+            f"transposing kernel {kernel}, stride {stride}, padding {padding} leaves {after} pixels of {edge}; expected 1 or more"
+        )
     return after
 
 

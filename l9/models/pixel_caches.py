@@ -47,7 +47,7 @@ class OneByOne:
 
     def last_row(self) -> Float[Tensor, "b i 1 w"]:
         """The inputs of the row so far; 0 before the first."""
-        return self.row.unflatten(1, (-1, self.inputs))[:, self.left :].transpose(1, 2)[:, :, None]
+        return self.row.view(len(self.row), -1, self.inputs)[:, self.left :].transpose(1, 2)[:, :, None]
 
     def write(self, x: int, group: int, values_BI: Float[Tensor, "b i"]) -> None:
         """The inputs of a group at column x."""

@@ -4,8 +4,8 @@ B batch   C channels of a picture (1 grey, 3 RGB)   H W its rows and columns   V
 O numbers for each pixel and channel: V logits, or where V = 2 one, the logit of value 1
 in  x_BCHW, values mapped to -1..1 (`as_input`), and label_B of a conditional network        out  logits_BOCHW
 The order is rows from the top, in them columns from the left, in them channels: R, then G given R, then B given both. Features are C
-groups, one behind the other, of which group c knows of channels before c alone at its own pixel ("A", the first layer) or those up to c ("B",
-every other layer); the logits of channel c come from group c.
+groups, one behind the other. At its own pixel group c of a layer sees the groups before c ("A", the first layer, whose groups are the
+picture's channels) or those up to c ("B", every other layer); the logits of channel c come from group c.
 PixelCnn       one stack of masked convolutions. Their kernels, cut off to the right, add up to a blind spot: with a first kernel of 7 and
                n blocks of 3 it sees, d rows above, only up to 3 + min(d - 1, n) columns to the right
 GatedPixelCnn  a vertical stack that sees all rows above and a horizontal one that sees its own row to the left and takes what the vertical
@@ -111,7 +111,8 @@ class PixelNetwork(nn.Module):
         """ReLU and a 1x1 convolution, twice."""
         for layer in self.head:
             features_BFHW = layer(relu(features_BFHW))
-        return features_BFHW.unflatten(1, (self.channels, self.outputs)).transpose(1, 2)
+        batch, _, *edges = features_BFHW.shape
+        return features_BFHW.reshape(batch, self.channels, self.outputs, *edges).transpose(1, 2)
 
     def check(self, x_BCHW: Tensor, label_B: Tensor | None, classes: int) -> None:
         """ShapeError for a picture of other channels, and for labels that are missing, too many or in vain."""
@@ -208,7 +209,7 @@ class GatedPixelCnn(PixelNetwork):
 
     def told(self, label_B: Int64[Tensor, "b"] | None) -> Float[Tensor, "b k"] | None:
         """1 for the class of each picture; None where nothing is told."""
-        return None if label_B is None else one_hot(label_B, self.classes).to(self.head[0].weight.dtype)
+        return None if label_B is None else one_hot(label_B, self.classes).to(next(self.parameters()).dtype)
 
 
 class GatedLayer(nn.Module):

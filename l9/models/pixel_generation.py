@@ -38,7 +38,7 @@ class Asked(Protocol):
 class WholeNetwork:
     """The naive way: the whole network over the whole picture for every pixel and channel."""
 
-    def __init__(self, model: PixelCnn | GatedPixelCnn, shape: tuple[int, int, int, int], label_B: Int64[Tensor, "b"] | None) -> None:
+    def __init__(self, model: PixelCnn | GatedPixelCnn, shape: tuple[int, ...], label_B: Int64[Tensor, "b"] | None) -> None:
         parameter = next(model.parameters())
         self.model, self.label_B = model, label_B
         self.x_BCHW = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
@@ -57,7 +57,7 @@ class WholeNetwork:
 
 
 def uniform_draws(seed: int, pictures: Sequence[int], shape: tuple[int, int, int]) -> Float64[Tensor, "b c h w"]:
-    """A number in [0, 1) for each channel and pixel of pictures of `shape` (C, H, W): by (seed, number of the picture, its place in order)."""
+    """Numbers in [0, 1) for pictures of `shape` (C, H, W), each by (seed, number of the picture, pixel and channel) alone."""
     channels, height, width = shape
     drawn = [np.random.default_rng((seed, picture, 0, PIXELS)).random((height, width, channels)) for picture in pictures]
     return torch.from_numpy(np.stack(drawn) if drawn else np.zeros((0, height, width, channels))).permute(0, 3, 1, 2)
@@ -107,15 +107,13 @@ def generate(
     return values_BCHW
 
 
-def _caches(model: PixelCnn | GatedPixelCnn, shape: tuple[int, int, int, int], label_B: Tensor | None) -> Asked:
+def _caches(model: PixelCnn | GatedPixelCnn, shape: tuple[int, ...], label_B: Tensor | None) -> Asked:
     if isinstance(model, GatedPixelCnn):
         return GatedCaches(model, shape[0], shape[3], label_B)
     return PlainCaches(model, shape[0], shape[3])
 
 
-def _check(
-    model: PixelCnn | GatedPixelCnn, draws: Tensor, given: Tensor | None, known: Tensor | None
-) -> None:
+def _check(model: PixelCnn | GatedPixelCnn, draws: Tensor, given: Tensor | None, known: Tensor | None) -> None:
     if (given is None) != (known is None):
         raise ShapeError("generate got only one of given_BCHW and known_BHW; expected both or neither")
     if given is None or known is None:
