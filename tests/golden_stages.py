@@ -10,12 +10,14 @@ from dotted_room import frame, scan_of, walk
 from l9.geometry.camera import Pinhole
 from l9.geometry.cloud import PointCloud
 from l9.geometry.distance_fields import DistanceFields, cut_complete, cut_partial
+from l9.geometry.image import Image
 from l9.geometry.match_lists import ListedMatches, MatchLists
 from l9.geometry.mesh import Mesh
 from l9.geometry.sample import sample_surface
 from l9.geometry.scan import Frame, Scan, Surface
 from l9.geometry.solids import SOLIDS
 from l9.stages import (
+    attributes,
     box_size,
     coarse_occupancy,
     dense_matches,
@@ -26,6 +28,7 @@ from l9.stages import (
     listed_matches,
     normalise,
     occupancy,
+    pixels,
     published_scans,
     scene_blocks,
     scene_columns,
@@ -50,6 +53,8 @@ STEPS = {
     "sdf_points": [(sdf_points, {"count": 256, "seed": 0})],
     "seen_surface": [(seen_surface, {"views": 2, "size": 64})],
     "surface_points": [(surface_points, {"count": 256, "seed": 0})],
+    "pixels": [(pixels, {"size": 24, "mask": True})],
+    "attributes": [(attributes, {"count": 3})],
     "published_scans": [(published_scans, {})],
     "virtual_scans": [(virtual_scans, {"scans": 1, "seed": 0})],
     "views": [(views, {"count": 3, "size": 48})],
@@ -72,6 +77,8 @@ FROM_PICTURES = (
     "dense_pixels",
     "flow",
     "fpfh",
+    "image",
+    "mask",
     "match_angles",
     "match_offsets",
     "match_pixels",
@@ -158,13 +165,23 @@ def _fields(mesh):
     return DistanceFields(partial[None], cut_complete(np.abs(distance)))
 
 
+def _picture(mesh):
+    """Smooth colours that are opaque in a disc, with three attributes."""
+    del mesh
+    rows, columns = np.mgrid[:70, :64]
+    colours = np.stack([3 * rows, 4 * columns, (rows * columns) % 251], axis=-1).astype(np.uint8)
+    alpha = np.clip(900 - (rows - 35) ** 2 - (columns - 30) ** 2, 0, 255).astype(np.uint8)
+    return Image(colours, alpha, np.array([1, -1, 1], np.int8))
+
+
 def measured():
     """Per stage its version, and per column its dtype, shape, statistics and, where the stage computes no rounded floats, sha256."""
     made = SOLIDS["chair"](np.random.default_rng(0))
     mesh, found = Mesh(made.vertices, made.faces), {}
     scans = {"scene_blocks": _scan, "scene_columns": _scan, "scene_points": _coloured, "fused_blocks": _scan, "fused_mesh": _scan}
     pairs = {"view_pairs": _pair, "dense_matches": _pair, "key_point_matches": _pair, "listed_matches": _lists, "volume_matches": _pair}
-    subjects = {"labelled_points": _cloud, "published_scans": _fields, "seen_surface": _front, **scans, **pairs}
+    pictures = {"pixels": _picture, "attributes": _picture}
+    subjects = {"labelled_points": _cloud, "published_scans": _fields, "seen_surface": _front, **pictures, **scans, **pairs}
     for name, steps in STEPS.items():
         subject = subjects.get(name, lambda mesh: mesh)(mesh)
         (row,) = run_stages(subject, steps, object_id="chair/0000")

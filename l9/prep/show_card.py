@@ -22,6 +22,8 @@ from l9.sandbox.contract import Answer, Limits
 from l9.sandbox.parent import Sandbox
 
 TILE, ACROSS = 200, 6  # pixels of an object's picture, pictures in a row
+KINDS = ("mesh", "cloud", "scan", "image")
+CHANNELS: dict[float, str] = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGB and alpha"}
 IMPORTS = ("l9.draw.portrait",)  # what the child imports before its memory is measured
 
 
@@ -30,9 +32,9 @@ class ObjectFacts:
     """One object as it was read.
 
     label, split, fold  as the card says; fold -1: none
-    kind                "mesh", "cloud", "scan", or "" where it was refused
+    kind                "mesh", "cloud", "scan", "image", or "" where it was refused
     vertices, faces     of the mesh, or of a scan's surface; the points of a cloud are vertices
-    size                sides of the bounding box along x, y, z, in the card's unit
+    size                sides of the bounding box along x, y, z, in the card's unit; of a picture its width, height and channels
     notes               what its reader had to leave out
     refused             "" or the reason and its detail
     """
@@ -125,7 +127,7 @@ def _checked(answer: Answer) -> tuple[dict[str, Any], ndarray]:
     numbers = [told.get("vertices"), told.get("faces")]
     tile = answer.buffers[0] if len(answer.buffers) == 1 else None
     sound = isinstance(tile, ndarray) and tile.shape == (TILE, TILE, 3) and tile.dtype == np.uint8
-    sound = sound and kind in ("mesh", "cloud", "scan") and all(isinstance(number, int) for number in numbers) and isinstance(notes, list)
+    sound = sound and kind in KINDS and all(isinstance(number, int) for number in numbers) and isinstance(notes, list)
     if not sound or not isinstance(size, list) or [type(side) for side in size] != [float] * 3:
         raise SandboxError("died", "the child sent an answer of another form")
     sides = tuple(cast(list[float], size))
@@ -141,6 +143,9 @@ def _caption(facts: ObjectFacts, unit: str) -> str:
         lines.append(f"{facts.faces:,} faces, {facts.vertices:,} vertices")
     elif facts.kind == "cloud":
         lines.append(f"{facts.vertices:,} points")
-    if any(facts.size):
+    if facts.kind == "image":
+        width, height, channels = facts.size
+        lines.append(f"{width:g} × {height:g} pixels, {CHANNELS.get(channels, channels)}")
+    elif any(facts.size):
         lines.append(" × ".join(f"{side:.3g}" for side in facts.size) + f" {unit}")
     return "\n".join(lines)

@@ -1,7 +1,8 @@
 """Pickles read as plain values, without Python's unpickler: a list of opcodes, a list of names, and all else is refused.
 
-A pickle is a program for a machine with a stack. Here that machine knows numbers, text, tuples, lists and dictionaries. It imports
-nothing: a name in the pickle stands for what the caller gave for it, and only what the caller gave as a `Maker` can be called.
+A pickle is a program for a machine with a stack. Here that machine knows numbers, text, bytes, tuples, lists and dictionaries. It imports
+nothing: a name in the pickle stands for what the caller gave for it, and only what the caller gave as a `Maker` can be called. What a
+`Maker` gives may be `Unfinished`: it alone can be told its state by the pickle. Text of Python 2 is read as Latin-1.
 Opcodes are those of Python's pickletools, which says of each how its argument is written.
 """
 
@@ -19,7 +20,10 @@ MOST_NAME = 256  # bytes of a module or of a name in it
 MOST_PROTOCOL = 5
 
 OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
-PUSHED = ("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE")
+PUSHED = (
+    *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE"),
+    *("SHORT_BINSTRING", "BINSTRING", "SHORT_BINBYTES", "BINBYTES"),
+)
 CONSTANTS: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
@@ -29,6 +33,14 @@ class Maker:
     """What stands for a name that a pickle may call: given the arguments as a tuple of plain values, it returns a value or refuses."""
 
     make: Callable[[tuple[Any, ...]], Any]
+
+
+class Unfinished:
+    """What a `Maker` gives where the pickle tells its state afterwards, as it does for arrays."""
+
+    def told(self, state: Any) -> None:
+        """Take the state, a plain value, or refuse it."""
+        raise NotImplementedError
 
 
 def read_pickle(stream: BinaryIO, names: Mapping[str, Any] | None = None, persistent: Callable[[Any], Any] | None = None) -> Any:
@@ -190,9 +202,16 @@ class _Machine:
         self._push(maker.make(arguments))
 
     def _build(self, _: None) -> None:
-        """Attributes of an OrderedDict, such as the versions of modules that a state dict has in `_metadata`: left alone."""
-        self._pop()
-        self._top(dict)
+        """The state of what is unfinished; attributes of an OrderedDict, such as the versions of modules that a state dict has in
+        `_metadata`, are left alone.
+        """
+        state = self._pop()
+        top = self._pop()
+        self._push(top)
+        if isinstance(top, Unfinished):
+            top.told(state)
+        else:
+            self._top(dict)
 
     def _persistent_id(self, _: None) -> None:
         if self._persistent is None:

@@ -1,4 +1,4 @@
-"""Archives as packages come in (.deb, .tar.gz, .whl, .zip), read member by member as what a stranger may have written.
+"""Archives as packages come in (.deb, .tar.gz, .tgz, .whl, .zip), read member by member as what a stranger may have written.
 
 Only regular files are given out: no link, device or folder. What an archive unpacks to is counted while it is read.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Self, cast
 
 from l9.errors import FetchError, StoreError
-from l9.sources.kept import Keeper
+from l9.sources.kept import Keeper, inside
 
 MOST_BYTES = 16 << 30  # of one unpacked archive, with what is skipped
 MOST_MEMBERS = 500_000
@@ -28,16 +28,18 @@ KINDS = IN_MEMORY | set(tarfile.SUPPORTED_TYPES) - {tarfile.GNUTYPE_SPARSE}  # s
 Member = tuple[str, Callable[[], IO[bytes]]]
 
 
-def unpack(archive: Path, keeper: Keeper) -> None:
+def unpack(archive: Path, keeper: Keeper, folder: str = "") -> None:
     """Give `keeper` those members of an archive that it wants.
 
+    folder  stands for the first folder of every member's path, so that two archives do not meet; "": paths are as they are
     raises  FetchError in one line, naming the archive
     """
     try:
         with _members(archive) as members:
-            for number, (name, opened) in enumerate(members):
+            for number, (written, opened) in enumerate(members):
                 if number >= MOST_MEMBERS:
                     raise FetchError(f"more than {MOST_MEMBERS:,} files")
+                name = f"{folder}/{inside(written).partition('/')[2]}" if folder else written
                 if keeper.wants(name):
                     with opened() as stream:
                         keeper.take(name, stream)
@@ -59,7 +61,7 @@ def _members(archive: Path) -> Iterator[Iterator[Member]]:
         with _data_of_deb(archive) as stream:
             yield _tar_members(stream)
     else:
-        raise FetchError("expected .deb, .tar.gz, .whl or .zip")
+        raise FetchError("expected .deb, .tar.gz, .tgz, .whl or .zip")
 
 
 @contextmanager

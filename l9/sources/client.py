@@ -20,21 +20,24 @@ Say = Callable[[str], None]
 class Brought:
     """One package as its client brought it.
 
-    archive  the file: .deb, .tar.gz, .whl or .zip
+    archive  the file: .deb, .tar.gz, .tgz, .whl or .zip
+    folder   what stands for the one folder that all of the archive lies in; "": its paths are as they are
     """
 
     package: str
     version: str
     archive: Path
+    folder: str = ""
 
     def describe(self) -> dict[str, Json]:
         """For the manifest: package, version, and the archive's name and sha256."""
         return {"package": self.package, "version": self.version, "archive": self.archive.name, "sha256": file_digest(self.archive)}
 
 
-def run_client(command: Sequence[str], folder: Path, seconds: int, fallback: str = FALLBACK) -> str:
+def run_client(command: Sequence[str], folder: Path, seconds: int, fallback: str = FALLBACK, first: re.Pattern[str] | None = None) -> str:
     """Run a client in `folder` as the user who called l9; "" if it succeeds, else the last error it printed.
 
+    first   how the lines of its errors begin, where the first of them tells and not the last
     raises  FetchError if it takes too long, ending with `fallback`
     """
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
@@ -48,5 +51,7 @@ def run_client(command: Sequence[str], folder: Path, seconds: int, fallback: str
     if done.returncode == 0:
         return ""
     lines = [line.strip() for line in (done.stdout + done.stderr).decode("utf-8", "replace").splitlines() if line.strip()]
+    if first is not None and (told := [line for line in lines if first.match(line)]):
+        return told[0][:300]
     errors = [line for line in lines if ERROR.match(line)] or lines
     return errors[-1][:300] if errors else f"exit code {done.returncode}"

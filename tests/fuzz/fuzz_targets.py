@@ -56,11 +56,15 @@ class Target:
 
 
 def check(subject: object) -> None:
-    """AssertionError where a mesh, a cloud or fields are not what every stage relies on."""
+    """AssertionError where a mesh, a cloud, fields or a picture are not what every stage relies on."""
     if hasattr(subject, "faces"):
         assert subject.vertices.dtype == np.float64 and subject.vertices.ndim == 2 and subject.vertices.shape[1] == 3
         assert subject.faces.dtype == np.int64 and subject.faces.min() >= 0 and subject.faces.max() < len(subject.vertices)
         assert np.isfinite(subject.vertices[subject.faces.reshape(-1)]).all()
+    elif hasattr(subject, "pixels"):
+        height, width, channels = subject.pixels.shape
+        assert subject.pixels.dtype == np.uint8 and height and width and channels in (1, 3)
+        assert subject.alpha is None or (subject.alpha.shape == (height, width) and subject.alpha.dtype == np.uint8)
     elif hasattr(subject, "partials"):
         assert subject.partials.shape[1:] == subject.complete.shape == (32, 32, 32) and len(subject.partials)
         assert subject.partials.dtype == subject.complete.dtype == np.float32 and (np.abs(subject.partials) <= 3).all()
@@ -268,6 +272,48 @@ def tensors(data: bytes) -> None:
     checkpoint(zipped(data, {"data/0": NUMBERS.tobytes(), "data/1": bytes(16)}))
 
 
+def picture(data: bytes) -> None:
+    """The bytes as a PNG and as a JPEG, of any size and of one."""
+    from l9.readers.pictures import whole_picture
+
+    for kind in ("PNG", "JPEG"):
+        for size in (None, (5, 6)):
+            with contextlib.suppress(RefusedObject):
+                check(whole_picture(data, kind, size))
+    whole_picture(data, "PNG")
+
+
+def idx(data: bytes) -> None:
+    from l9.readers.idx import count_images, read_images, read_labels
+
+    with contextlib.suppress(RefusedObject):
+        assert read_labels(io.BytesIO(data)).dtype == np.uint8
+    found = read_images(io.BytesIO(data))
+    assert found.shape == (count_images(io.BytesIO(data)), 28, 28) and found.dtype == np.uint8
+
+
+def digits(data: bytes) -> None:
+    from l9.readers.mnist import read_digits
+
+    found = read_digits(io.BytesIO(data))
+    assert found.shape[1:] == (28, 28) and found.dtype == np.uint8
+
+
+def batch(data: bytes) -> None:
+    """The bytes as a batch of CIFAR-10, pickled and binary."""
+    from l9.readers.cifar10 import read_binary, read_pickled
+
+    for read in (read_binary, read_pickled):
+        try:
+            found = read(io.BytesIO(data))
+        except RefusedObject:
+            if read is read_pickled:
+                raise
+            continue
+        assert found.pixels.shape == (len(found.labels), 3, 32, 32) and found.pixels.dtype == np.uint8
+        assert not len(found.labels) or found.labels.max() < 10
+
+
 TARGETS: dict[str, Target] = {
     "obj": mesh(".obj", seeds.obj),
     "off": mesh(".off", seeds.off),
@@ -287,6 +333,10 @@ TARGETS: dict[str, Target] = {
     "match_lists": Target(seeds.match_lists, function=match_lists),
     "distance_fields": Target(seeds.distance_fields, function=distance_fields),
     "scan_rows": Target(seeds.scan_rows, "l9.readers.cnncomplete_h5:read", ".h5", {"member": "0"}, library=True),
+    "picture": Target(seeds.pictures, function=picture),
+    "idx": Target(seeds.idx_files, function=idx),
+    "digits": Target(seeds.digits, function=digits),
+    "batch": Target(seeds.batches, function=batch),
     "properties": Target(seeds.properties, function=properties),
     "mtl": Target(seeds.materials, function=materials),
     "lists": Target(seeds.lists, function=lists),
