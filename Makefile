@@ -38,7 +38,7 @@ format: setup
 
 # side by side with named peers; one of them: make bench ONLY=loader
 bench: $(VENV)/.bench
-	for name in $(or $(ONLY),loader loop prep sample sdf sens fusion virtual pairs whole classify scale); do $(BIN)/python bench/$$name.py || exit 1; done
+	for name in $(or $(ONLY),loader loop prep sample sdf sens fusion virtual pixel_generation pairs whole classify scale); do $(BIN)/python bench/$$name.py || exit 1; done
 
 $(VENV)/.bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
