@@ -1,7 +1,7 @@
 """Label the voxels of rooms column by column (Dai et al., ScanNet, CVPR 2017, section 5.2), beside labels that need no network.
 
 run     l9 run rooms_columns          (l9 fetch rooms composes the 50 rooms first, once)
-takes   11 minutes a seed on two cores, and once 46 s of one core to prepare (78 MB of shards)
+takes   11 minutes a seed on two cores, and once 42 s to prepare
 expect  `miou` of vertices and `voxel_accuracy` on the 10 test rooms: .342 +- .033 and .746 +- .050 (seeds 0 to 2; seed 0 .371 and .777); by
         height .096 and .616, majority .020 and .367, without seeds (docs/labels.md)
 """

@@ -32,6 +32,17 @@ def pytest_xdist_make_scheduler(config, log):
     return WholeFiles(config, log)
 
 
+@pytest.fixture
+def one_thread():
+    """Networks this small only wait for a second thread where cores are shared."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def head():
     """One Ray head for all tests that send jobs: it takes 10 s to start, and its first job compiles for half a minute."""

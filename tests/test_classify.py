@@ -23,13 +23,7 @@ CLASSES = ("pole", "slab")
 R = 12  # voxels along an edge
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small only wait for a second thread where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def shapes(count, rotations=4, seed=0):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from l9.draw.confusion import confusion_picture
-from l9.draw.grid import sample_grid
+from l9.draw.grid import legend, sample_grid
 from l9.draw.png import write_png
 from l9.draw.splat import splat_points, splat_voxels
 from l9.draw.text import legible, shortened, text_width
@@ -155,3 +155,13 @@ def test_png_holds_the_pixels_and_repeats_its_bytes(tmp_path):
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "new" / "a.png")), pixels)
     assert (tmp_path / "new" / "a.png").read_bytes() == (tmp_path / "new" / "b.png").read_bytes()
     assert len(list((tmp_path / "new").iterdir())) == 2
+
+
+def test_a_legend_shows_every_colour_over_a_name():
+    colours = np.array([[200, 10, 10], [10, 200, 10], [10, 10, 200]] * 3, np.uint8) + np.arange(9, dtype=np.uint8)[:, None]
+    page, bare = (legend(names, colours) for names in ([f"class {number}" for number in range(9)], [""] * 9))
+    for colour in colours:
+        rows, columns = np.nonzero((page == colour).all(axis=2))
+        assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (28, 28)
+    assert len({tuple(np.nonzero((page == colour).all(axis=2))[0][:1]) for colour in colours}) == 2  # seven in a row
+    assert not np.array_equal(page, bare) if page.shape == bare.shape else page.size > bare.size

@@ -16,13 +16,7 @@ KINDS = ("mlp", "convolutional")
 SMALL = {"code": 6, "hidden": (12, 9), "width": 4, "size": 12}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small only wait for a second thread where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def outputs_of(layers):

@@ -11,13 +11,7 @@ from l9.models.pixel_cnn import GatedPixelCnn, MaskedConvolution, PixelCnn, as_i
 CLASSES = ("ring", "slab", "pole")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small only wait for a second thread where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def sight(model, channels, height, width):

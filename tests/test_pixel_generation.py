@@ -21,13 +21,7 @@ BUILDS = {
 LABELS = torch.tensor([2, 0, 1])
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small only wait for a second thread where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def built(name):

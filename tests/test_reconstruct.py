@@ -20,14 +20,7 @@ from l9.tasks.reconstruction_pictures import shown_numbers
 from l9.tasks.voxel_codes import rebuilt_rows
 from l9.tasks.voxel_losses import CLIP, kl_to_standard_normal, stretched_cross_entropy, voxel_cross_entropy
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small only wait for a second thread where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def reconstruct(variational=False, **settings):

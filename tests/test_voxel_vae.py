@@ -10,13 +10,7 @@ from l9.train.checkpoints import copy_by_name
 CLASSES = ("pole", "slab", "ring")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small only wait for a second thread where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def shapes_of(layers):
