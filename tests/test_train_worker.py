@@ -166,6 +166,17 @@ def test_init_copies_by_name_and_lists_the_rest(home, store, tmp_path):
     torch.testing.assert_close(*weights)
 
 
+def test_what_a_task_shows_while_it_trains(home, store, tmp_path):
+    """Its numbers join the step's line, its lines are said, its pictures stand in the run's folder: after each epoch's last step here."""
+    result, said = _fit(home, tmp_path / "run", toy_facts(store, home, "Game", "Pair", schedule=EPOCHS))
+    records = lines_of(tmp_path / "run" / "metrics.jsonl")
+    assert [record["step"] for record in records if "last" in record] == [2, 5, 8, 11]
+    assert [line for line in said if line.startswith("seen")] == [f"seen after step {step}" for step in (2, 5, 8, 11)]
+    shown = [record["last"] for record in records if "last" in record]
+    assert shown[-1] == pytest.approx(result["metrics"]["critic_loss"]) and len(set(shown)) == 4
+    assert (tmp_path / "run" / "pictures" / "made.png").is_file()
+
+
 def test_init_that_fits_nothing_is_refused(home, store, tmp_path):
     _fit(home, tmp_path / "first", toy_facts(store, home, "Game", "Pair", schedule={"steps": 1, "batch": 8}))
     facts = toy_facts(store, home, "Label", "Plain", schedule={"steps": 1, "batch": 8}, init=str(tmp_path / "first"))

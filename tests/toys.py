@@ -14,7 +14,7 @@ from l9.store.columns import Column
 from l9.store.planned import PlanFacts, PlannedObject, shard_key
 from l9.store.shards import ShardWriter
 from l9.store.store import Store, shards_folder, write_store
-from l9.tasks.contract import Picture, Player, Report, Task, Turn
+from l9.tasks.contract import Glimpse, Picture, Player, Report, Task, Turn
 from l9.train.board import Board
 
 CLASSES = ("high", "low")
@@ -211,6 +211,11 @@ class Game(Task):
 
     def buffers(self):
         return {"last": self.last, "average": self.average}
+
+    def glimpse(self, step, ends_epoch):
+        if not ends_epoch:
+            return None
+        return Glimpse({"last": float(self.last)}, [Picture("made", np.full((4, 5, 3), step % 256, np.uint8))], [f"seen after step {step}"])
 
     def evaluate(self, samples):
         return Report({"critic_loss": float(self.last)})

@@ -43,6 +43,20 @@ class Picture:
     pixels: ndarray
 
 
+@dataclass(frozen=True)
+class Glimpse:
+    """What a task shows of itself while it trains.
+
+    metrics   join the step's line in metrics.jsonl
+    pictures  replace those of the same names in the run's pictures/
+    said      lines for people: what goes wrong, and what to try
+    """
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    pictures: Sequence[Picture] = ()
+    said: Sequence[str] = ()
+
+
 @dataclass
 class Report:
     """What an evaluation found.
@@ -106,6 +120,12 @@ class Task:
 
     def observe(self, turn: Turn, terms: Mapping[str, float]) -> None:
         """The turn's terms, all-reduced and divided by the total: equal on every rank, so `turns` may decline on them."""
+
+    def glimpse(self, step: int, ends_epoch: bool) -> Glimpse | None:
+        """What is to be seen after this step, on rank 0 alone: a function of the network, the buffers and the step, which it leaves as
+        they are (its mode too), so that a resumed training shows the same.
+        """
+        return None
 
     def buffers(self) -> dict[str, Tensor]:
         """Tensors besides the model's that are checkpointed and restored in place: EMA, image pools, class weights."""

@@ -4,7 +4,7 @@ Seed, open stores, build, fit, resume from the newest checkpoint, train, evaluat
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -194,10 +194,21 @@ class _Learning:
     def _finished_step(self, record: Record, records: Records | None, watch: Watch) -> None:
         self.loss = float(record.get("loss", self.loss))
         if records is not None:
-            records.add(record)
+            records.add({**record, **self._glimpse(int(record["step"]))})
             watch.step(record)
             if time.monotonic() - self._saved > max(SAVED_SECONDS, self._saving / SAVING_SHARE):
                 self._checkpoint(self.state.progress, records)
+
+    def _glimpse(self, step: int) -> Mapping[str, float]:
+        """Show what the task has to show after a step; returns its metrics."""
+        with torch.no_grad():
+            seen = self.task.glimpse(step, ends_epoch=self.state.progress.step_in_epoch == 0)
+        if seen is None:
+            return {}
+        write_pictures(self.run_dir, seen.pictures)
+        for line in seen.said:
+            self.say(line)
+        return seen.metrics
 
     def _checkpoint(self, progress: Progress, records: Records | None) -> None:
         if records is not None:
