@@ -16,7 +16,7 @@ from torch import Tensor
 
 from l9.draw.grid import sample_grid
 from l9.tasks.contract import Picture
-from l9.tasks.neighbours import Nearest, code_distances
+from l9.tasks.neighbours import code_distances
 from l9.tasks.unit_pictures import picture_tiles
 
 AT_ONCE = 1024  # training pictures that are compared at once
@@ -34,11 +34,12 @@ class NearestTraining:
 
 def nearest_training(samples: Float[ndarray, "n d"], training: Float[ndarray, "m d"]) -> NearestTraining:
     """By L2 distance, the earliest of equally near ones. Memory is of 1,024 training pictures in float64, and the samples."""
-    ours, nearest = samples.astype(np.float64), Nearest(1)
+    ours = samples.astype(np.float64)
+    numbers, least = np.zeros(len(ours), np.int64), np.full(len(ours), np.inf)
     for start in range(0, len(training), AT_ONCE):
-        part = training[start : start + AT_ONCE].astype(np.float64)
-        nearest.see(code_distances(ours, part), np.arange(start, start + len(part)))
-    numbers = nearest.labels[:, 0]
+        distances = code_distances(ours, training[start : start + AT_ONCE].astype(np.float64))
+        best, here = distances.argmin(axis=1), distances.min(axis=1)
+        numbers, least = np.where(here < least, start + best, numbers), np.minimum(here, least)
     differences = ours - training[numbers]  # again, without the rounding of |x|^2 + |y|^2 - 2 x.y
     return NearestTraining(numbers, np.sqrt(np.square(differences).sum(axis=1)))
 
