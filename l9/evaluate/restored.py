@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from l9.errors import TrainingError
 from l9.evaluate.runs import read_plain
 from l9.train.assemble import Assembly, assemble
-from l9.train.checkpoints import latest
+from l9.train.checkpoints import Checkpoint, latest, restore_buffers
 from l9.train.fit import read_job
 
 
@@ -21,16 +20,18 @@ def restored(folder: Path, home: Path) -> Assembly:
     assembly = assemble(job, torch.device("cpu"))
     assembly.task.bind(assembly.model)
     if assembly.model is not None and assembly.frozen:  # as when it was evaluated first: `fit` sees the weights
-        _load(assembly.model, folder)
+        assembly.model.load_state_dict(_last(folder).tensors("model"))
     assembly.task.fit(assembly.samples)
     if assembly.model is not None:  # again where `fit` adjusted a frozen one, such as its statistics
-        _load(assembly.model, folder)
+        last = _last(folder)
+        assembly.model.load_state_dict(last.tensors("model"))
+        restore_buffers(last, assembly.task)  # averaged weights among them
         assembly.model.eval()
     return assembly
 
 
-def _load(model: nn.Module, folder: Path) -> None:
-    """The weights of the last checkpoint."""
+def _last(folder: Path) -> Checkpoint:
+    """The last checkpoint; TrainingError where it is not whole, or not of the last step."""
     checkpoint = latest(folder)
     if checkpoint is None:
         raise TrainingError(f"{folder.name} has no whole checkpoint; l9 run … --fresh trains it again")
@@ -38,4 +39,4 @@ def _load(model: nn.Module, folder: Path) -> None:
     if steps != checkpoint.progress.step:
         found = f"its last whole checkpoint is of step {checkpoint.progress.step:,} of {steps:,}"
         raise TrainingError(f"{folder.name}: {found}; l9 run … --fresh trains it again")
-    model.load_state_dict(checkpoint.tensors("model"))
+    return checkpoint
