@@ -220,7 +220,8 @@ def test_pictures(tmp_path, model):
     task = task_of(samples, model())
     report = task.evaluate(tested)
     state = torch.get_rng_state()
-    pages = {page.name: page.pixels for page in task.pictures(tested, report)}
+    with torch.no_grad():
+        pages = {page.name: page.pixels for page in task.pictures(tested, report)}
     assert torch.equal(torch.get_rng_state(), state)
     assert set(pages) == {"samples", "inpainting", "receptive_field"}
     again = {page.name: page.pixels for page in task.pictures(tested, report)}
@@ -278,7 +279,7 @@ def test_what_is_refused(tmp_path):
     with pytest.raises(TrainingError, match="drawn pixels are black or white, and the network has values=4"):
         PredictPixels(drawn=True).bind(network(values=4))
     with pytest.raises(TrainingError, match=r"expected pixels\(size=8, channels=3\)"):
-        task_of(samples, network(channels=3))
+        task_of(samples, network(channels=3, width=6, head=9))
     with pytest.raises(TrainingError, match="samples have no label"):
         task_of(replace(samples, labels=np.full(len(samples), -1)), network(conditional=True))
     with pytest.raises(TrainingError, match="this PixelCNN knows no classes"):

@@ -104,10 +104,10 @@ def _gradients(judge: Judge, samples: Samples) -> ndarray:
     values = _values(judge, chosen)
     label = torch.from_numpy(_labels(judge, chosen)).to(values.device) if judge.classes else None
     x = as_input(values, judge.network.values, torch.float64).requires_grad_()
-    logits = copy.deepcopy(judge.network).double()(x, label)
-    middle: Tensor = logits[:, :, :, values.shape[2] // 2, values.shape[3] // 2]
-    mixed = middle * torch.arange(1, middle.shape[1] + 1, device=x.device)[:, None]  # a plain sum over a softmax's logits could cancel
-    with torch.enable_grad():
+    with torch.enable_grad():  # evaluations ask without
+        logits = copy.deepcopy(judge.network).double()(x, label)
+        middle: Tensor = logits[:, :, :, values.shape[2] // 2, values.shape[3] // 2]
+        mixed = middle * torch.arange(1, middle.shape[1] + 1, device=x.device)[:, None]  # a plain sum over a softmax's logits could cancel
         (found,) = torch.autograd.grad(mixed.sum(), x)
     return np.asarray(found.abs().mean((0, 1)).cpu().numpy())
 
