@@ -1,8 +1,9 @@
-"""A finished training brought back to life: its task, its network with the weights of the last checkpoint, its samples."""
+"""A finished training brought back to life: its task and its network as the last checkpoint has them, its samples."""
 
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from l9.errors import TrainingError
 from l9.evaluate.runs import read_plain
@@ -20,18 +21,22 @@ def restored(folder: Path, home: Path) -> Assembly:
     assembly = assemble(job, torch.device("cpu"))
     assembly.task.bind(assembly.model)
     if assembly.model is not None and assembly.frozen:  # as when it was evaluated first: `fit` sees the weights
-        assembly.model.load_state_dict(_last(folder).tensors("model"))
+        _load(assembly.model, _last(folder))
     assembly.task.fit(assembly.samples)
     if assembly.model is not None:  # again where `fit` adjusted a frozen one, such as its statistics
-        last = _last(folder)
-        assembly.model.load_state_dict(last.tensors("model"))
-        restore_buffers(last, assembly.task)  # averaged weights among them
+        checkpoint = _last(folder)
+        _load(assembly.model, checkpoint)
+        restore_buffers(checkpoint, assembly.task)
         assembly.model.eval()
     return assembly
 
 
+def _load(model: nn.Module, checkpoint: Checkpoint) -> None:
+    model.load_state_dict(checkpoint.tensors("model"))
+
+
 def _last(folder: Path) -> Checkpoint:
-    """The last checkpoint; TrainingError where it is not whole, or not of the last step."""
+    """The checkpoint of the last step."""
     checkpoint = latest(folder)
     if checkpoint is None:
         raise TrainingError(f"{folder.name} has no whole checkpoint; l9 run … --fresh trains it again")

@@ -173,7 +173,7 @@ def restore(checkpoint: Checkpoint, model: nn.Module, movers: Mapping[str, Mover
 
 
 def restore_buffers(checkpoint: Checkpoint, task: Task) -> None:
-    """Copy the task's own tensors alone; TrainingError where they are of another task."""
+    """Copy a checkpoint's buffers (averaged weights ...) into the live task; TrainingError where they are of another one."""
     _copy_exactly("task", task.buffers(), checkpoint.tensors("buffers"))
 
 
