@@ -17,7 +17,7 @@ from l9.models.pixel_cnn import GatedPixelCnn, PixelCnn, as_input
 from l9.models.voxnet import VoxNet
 from l9.tasks.contract import Turn
 from l9.tasks.pixel_judge import Judge
-from l9.tasks.pixel_values import drawn_pictures, picture_nats, pixel_values, shifted_pictures, unit_values
+from l9.tasks.pixel_values import picture_nats, pixel_values, unit_values
 from l9.tasks.predict_pixels import PredictPixels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -68,7 +68,7 @@ def trained(task, samples, epochs=12):
 
 
 def test_values_are_taken_evenly_from_bytes():
-    every = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    every = torch.arange(256).float().reshape(1, 1, 16, 16) / 255
     assert torch.equal(pixel_values(every, 256).flatten(), torch.arange(256))
     assert pixel_values(every, 4).flatten().bincount().tolist() == [64] * 4
     assert pixel_values(every, 2).flatten()[[0, 255]].tolist() == [0, 1]
@@ -105,10 +105,10 @@ def test_bayes_rule_by_hand():
     np.testing.assert_allclose(far, -np.log(joint.sum(1)) + 5_000)
 
 
-@pytest.mark.parametrize("settings", [{}, {"shift": 1}, {"drawn": True}, {"drawn": True, "shift": 2}])
+@pytest.mark.parametrize("settings", [{}, {"shift": 1}, {"binarise": True}, {"binarise": True, "shift": 2}])
 def test_loss_is_a_sum_over_samples(tmp_path, settings):
     task = task_of(samples_of(tmp_path), **settings)
-    pictures = greys(8) if "drawn" in settings else np.stack([drawn_picture(number, SIZE, 1) for number in range(8)])
+    pictures = greys(8) if "binarise" in settings else np.stack([drawn_picture(number, SIZE, 1) for number in range(8)])
     whole = task.loss(Turn("model"), batch_of(pictures, total=8))
     halves = [task.loss(Turn("model"), batch_of(pictures[at : at + 4], at, 8)) for at in (0, 4)]
     assert set(whole) == {"nll"}
@@ -116,7 +116,7 @@ def test_loss_is_a_sum_over_samples(tmp_path, settings):
 
 
 def test_an_empty_part_of_a_cut_takes_part(tmp_path):
-    for settings in ({}, {"shift": 1, "drawn": True}):
+    for settings in ({}, {"shift": 1, "binarise": True}):
         assert task_of(samples_of(tmp_path), **settings).loss(Turn("model"), batch_of(greys(0), total=4))["nll"].item() == 0
 
 
@@ -129,31 +129,6 @@ def test_the_start_is_what_nothing_known_costs(tmp_path):
     assert found == pytest.approx(task.start_loss(), rel=0.15)  # first weights are small but not 0
     model = GatedPixelCnn(channels=3, values=16, width=6, layers=2, head=9)
     assert task_of(samples_of(tmp_path / "rgb", channels=3), model).start_loss() == pytest.approx(3 * SIZE * SIZE * math.log(16))
-
-
-def test_pixels_are_drawn_with_the_chance_of_their_byte():
-    """Anew in each epoch, alike for one; 0 never and 255 always. 20,000 draws of 51/255: standard error .0028."""
-    pictures = torch.full((1, 1, 200, 100), 51, dtype=torch.uint8)
-    pictures[0, 0, 0], pictures[0, 0, 1] = 0, 255
-    batches = [batch_of(pictures.numpy(), epoch=epoch) for epoch in (0, 0, 1)]
-    first, again, later = (drawn_pictures(batch, batch.fixed("image")) for batch in batches)
-    assert torch.equal(first, again) and not torch.equal(first, later)
-    assert first.unique().tolist() == [0, 255] and not first[0, 0, 0].any() and (first[0, 0, 1] == 255).all()
-    assert (first[0, 0, 2:] == 255).float().mean().item() == pytest.approx(0.2, abs=0.014)
-
-
-def test_pictures_are_shifted_by_whole_pixels_with_the_edge_repeated():
-    pictures = torch.from_numpy(greys(40))
-    batch = batch_of(pictures.numpy())
-    moved = shifted_pictures(batch, pictures, 1)
-    padded = torch.nn.functional.pad(pictures.float(), (1, 1, 1, 1), mode="replicate").to(torch.uint8)
-    found = set()
-    for one, answer in zip(padded, moved, strict=True):
-        fits = [(y, x) for y in range(3) for x in range(3) if torch.equal(one[:, y : y + SIZE, x : x + SIZE], answer)]
-        assert len(fits) == 1
-        found |= set(fits)
-    assert len(found) == 9
-    assert not torch.equal(shifted_pictures(replace(batch, epoch=1), pictures, 1), moved)
 
 
 def test_what_is_learnt_is_reported(tmp_path):
@@ -260,12 +235,12 @@ def test_the_glimpse_at_the_end_of_an_epoch_disturbs_nothing(tmp_path):
     assert task_of(samples_of(tmp_path), shown=False).glimpse(4, ends_epoch=True) is None
 
 
-def test_learnt_by_heart_nothing_is_shifted(tmp_path):
-    task = task_of(samples_of(tmp_path), shift=2)
-    task.augment = False
-    batch = batch_of(np.stack([drawn_picture(number, SIZE, 1) for number in range(4)]))
+def test_learnt_by_heart_nothing_is_drawn(tmp_path):
+    grey = store_of(tmp_path, {"image": greys(6)}, [CLASSES[number % 2] for number in range(6)])
+    task = task_of(grey, shift=2, binarise=True, augment=False)
+    batch = batch_of(greys(6))
     terms = [task.loss(Turn("model"), replace(batch, epoch=epoch))["nll"].item() for epoch in (0, 1)]
-    assert terms[0] == terms[1]
+    assert terms[0] == terms[1] == pytest.approx(6 * task.evaluate(grey).metrics["nll_nats"], rel=1e-5)
 
 
 def test_what_is_refused(tmp_path):
@@ -276,8 +251,8 @@ def test_what_is_refused(tmp_path):
         PredictPixels(shift=-1)
     with pytest.raises(TrainingError, match="decay of averaged weights is 1"):
         PredictPixels(averaging=1.0).bind(network())
-    with pytest.raises(TrainingError, match="drawn pixels are black or white, and the network has values=4"):
-        PredictPixels(drawn=True).bind(network(values=4))
+    with pytest.raises(TrainingError, match="binarise makes pixels of two values, and the network has values=4"):
+        PredictPixels(binarise=True).bind(network(values=4))
     with pytest.raises(TrainingError, match=r"expected pixels\(size=8, channels=3\)"):
         task_of(samples, network(channels=3, width=6, head=9))
     with pytest.raises(TrainingError, match="samples have no label"):
@@ -293,7 +268,9 @@ def test_grey_pictures_are_no_matter_of_two_values(tmp_path):
     grey = store_of(tmp_path, {"image": greys(6)}, [CLASSES[number % 2] for number in range(6)])
     with pytest.raises(TrainingError, match=r"met a pixel of \d+; expected 0 and 255: pixels\(channels=1, binarised=True\)"):
         task_of(grey)
-    task = task_of(grey, drawn=True)
-    with pytest.raises(TrainingError, match="expected 0 and 255"):
-        task.evaluate(grey)
+    task = task_of(grey, binarise=True)
+    for asked in (task.evaluate, task.labelled):
+        with pytest.raises(TrainingError, match="expected 0 and 255"):
+            asked(grey)
+    assert task.labelled(samples_of(tmp_path / "black and white", "test"))
     assert task_of(grey, network(values=256)).evaluate(grey).metrics["bits_per_dim"] == pytest.approx(8, rel=0.1)

@@ -19,7 +19,7 @@ from l9.data.samples import Samples
 from l9.models.pixel_cnn import GatedPixelCnn, PixelCnn, as_input
 from l9.models.pixel_generation import generate, uniform_draws
 from l9.tasks.pixel_values import check_binary, picture_nats, pixel_values, unit_values
-from l9.tasks.unit_pictures import COLUMN
+from l9.tasks.unit_pictures import COLUMN, unit_pictures
 
 AT_ONCE = 100  # pictures that pass together
 Network = PixelCnn | GatedPixelCnn
@@ -34,21 +34,22 @@ class Judge:
     """A network with the shares of the classes. It is asked as it stands at that moment.
 
     shares_K  p(class), of a network of classes; sums to 1
+    exact     whether a network of two values refuses pictures of other bytes than 0 and 255; False: they are cut at 128
     """
 
-    def __init__(self, network: Network, shares_K: Float64[ndarray, "k"]) -> None:
-        self.network, self.shares_K, self.classes = network, shares_K, classes_of(network)
+    def __init__(self, network: Network, shares_K: Float64[ndarray, "k"], exact: bool = True) -> None:
+        self.network, self.shares_K, self.classes, self.exact = network, shares_K, classes_of(network), exact
 
     def batches(self, samples: Samples) -> Iterator[Batch]:
         """All samples in their order."""
         return Loader(samples, (COLUMN,), seed=0, training=False).sequential(AT_ONCE)
 
     def values(self, batch: Batch) -> Int64[Tensor, "b c h w"]:
-        """What stands in the pictures, on the network's device; TrainingError where a network of two values meets others than 0 and 255."""
-        pictures = batch.fixed(COLUMN)
-        if self.network.values == 2:
-            check_binary(pictures)
-        return pixel_values(pictures, self.network.values).to(next(self.network.parameters()).device)
+        """What stands in the pictures, on the network's device; TrainingError for pictures that it refuses."""
+        x = unit_pictures(batch)
+        if self.network.values == 2 and self.exact:
+            check_binary(x)
+        return pixel_values(x, self.network.values).to(next(self.network.parameters()).device)
 
     @torch.no_grad()
     def nats(self, batch: Batch) -> Float64[ndarray, "b k"]:

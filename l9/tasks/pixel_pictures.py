@@ -94,7 +94,7 @@ def receptive_field(judge: Judge, samples: Samples) -> Picture:
     tile = np.repeat(np.repeat(np.rint(picture * 255).astype(np.uint8), FIELD // height, 0), FIELD // width, 1)
     kind = "gated network, two stacks" if isinstance(judge.network, GatedPixelCnn) else "masked network"
     spot = f"blind spot of {int(blind.sum())} pixels (red)" if blind.any() else "no blind spot"
-    caption = "what the middle pixel (green) depends on:\nblue, to 1/10,000 of the strongest; grey comes later"
+    caption = "what the middle pixel (green) depends on:\nblue, to 1/10,000 of the strongest;\nwhite is out of reach, grey comes later"
     return Picture("receptive_field", sample_grid([tile], [caption], 1, f"{kind}: {spot}"))
 
 

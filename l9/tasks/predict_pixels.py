@@ -9,22 +9,24 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from l9.data.batch import Batch
+from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.draw.grid import sample_grid
 from l9.errors import TrainingError
 from l9.models.pixel_cnn import GatedPixelCnn, PixelCnn, as_input
 from l9.tasks.averaged import Averaged
 from l9.tasks.contract import Glimpse, Picture, Player, Report, Task, Turn
+from l9.tasks.picture_draws import binarised, shifted
 from l9.tasks.pictures import ACROSS, PAGE
 from l9.tasks.pixel_judge import Judge, classes_of
 from l9.tasks.pixel_pictures import glimpsed_page, inpainting_page, receptive_field, samples_page
-from l9.tasks.pixel_values import check_binary, drawn_pictures, picture_nats, pixel_values, shifted_pictures
+from l9.tasks.pixel_values import check_binary, picture_nats, pixel_values
 from l9.tasks.scores import best_answers, labelled
-from l9.tasks.unit_pictures import COLUMN, check_pictures, picture_tiles
+from l9.tasks.unit_pictures import COLUMN, check_pictures, picture_tiles, unit_pictures
 
 TILE = 84  # pixels of a picture's edge
 
@@ -33,12 +35,12 @@ class PredictPixels(Task):
     """One player, one turn. Bytes become the network's values evenly; one of two values takes statically binarised pictures (0, 255) only.
 
     classes    names of the classes, in the order of the labels; of a network that is told them alone
-    drawn      the training samples are grey pictures, of which each pixel is drawn black or white anew in every epoch, with a chance of
+    binarise   the training samples are grey pictures, of which each pixel is drawn black or white anew in every epoch, with a chance of
                byte / 255 (Salakhutdinov & Murray's binarisation, never the same twice). What is tested is binarised in any case
-    shift      largest random shift of a training picture along each axis, pixels
+    shift      largest random shift of a training picture along each axis, pixels; zeros (black) move in
     averaging  decay of the average of the weights (l9/tasks/averaged.py), which is evaluated then and draws; 0: the weights as they are
     shown      whether `samples.png` is drawn anew at the end of each epoch: 784 pixels take about as long as 8 steps or more
-    augment    False: every picture as it stands, in training too
+    augment    False: every picture as it stands, in training too; grey ones of `binarise` are cut at 128, tested ones too
     """
 
     columns = (COLUMN,)
@@ -46,7 +48,7 @@ class PredictPixels(Task):
     def __init__(
         self,
         classes: tuple[str, ...] = (),
-        drawn: bool = False,
+        binarise: bool = False,
         shift: int = 0,
         averaging: float = 0.0,
         shown: bool = True,
@@ -57,21 +59,37 @@ class PredictPixels(Task):
     ) -> None:
         if shift < 0:
             raise TrainingError(f"PredictPixels: shift is {shift}; expected 0 or more pixels")
-        self.classes, self.drawn, self.shift, self.averaging, self.shown, self.augment = classes, drawn, shift, averaging, shown, augment
+        self.classes, self.binarise, self.shift, self.averaging, self.shown, self.augment = (
+            classes,
+            binarise,
+            shift,
+            averaging,
+            shown,
+            augment,
+        )
         self.optimizer, self.lr, self.weight_decay = optimizer, lr, weight_decay
 
     def bind(self, model: nn.Module | None) -> None:
-        """Take the network; TrainingError if it is no PixelCNN, or pixels are to be drawn for one of more than two values."""
+        """Take the network; TrainingError if it is no PixelCNN, or pixels are to be binarised for one of more than two values."""
         if not isinstance(model, PixelCnn | GatedPixelCnn):
             raise TrainingError("PredictPixels needs a PixelCNN; give its training a model, such as Use(GatedPixelCnn)")
-        if self.drawn and model.values != 2:
-            raise TrainingError(f"PredictPixels: drawn pixels are black or white, and the network has values={model.values}; expected 2")
+        if self.binarise and model.values != 2:
+            raise TrainingError(
+                f"PredictPixels: binarise makes pixels of two values, and the network has values={model.values}; expected values=2"
+            )
         self._network = self._judged = model
         self._average = None
         if self.averaging:
             self._average = Averaged(model, self.averaging)
             self._judged = cast(PixelCnn | GatedPixelCnn, self._average.module)
         super().bind(model)
+
+    def labelled(self, samples: Samples) -> bool:
+        """True: no label is needed. TrainingError where `binarise` is on and what is to be tested is not binarised."""
+        if self.binarise and self.augment:
+            for batch in Loader(samples, self.columns, seed=0, training=False).sequential():
+                check_binary(unit_pictures(batch))
+        return True
 
     def fit(self, samples: Samples) -> None:
         """Shape of the pictures, shares of the classes.
@@ -86,10 +104,10 @@ class PredictPixels(Task):
         if len(shares):
             counts = np.bincount(labelled(samples, self.classes).labels, minlength=len(shares))
             shares = counts / counts.sum()
-        self._judge = Judge(self._judged, shares)
-        if self._network.values == 2 and not self.drawn:
+        self._judge = Judge(self._judged, shares, exact=self.augment or not self.binarise)
+        if self._network.values == 2 and not self.binarise:
             for batch in self._judge.batches(samples):
-                check_binary(batch.fixed(COLUMN))
+                check_binary(unit_pictures(batch))
 
     def players(self) -> dict[str, Player]:
         """The whole network."""
@@ -166,12 +184,13 @@ class PredictPixels(Task):
             raise TrainingError("predict: this PixelCNN knows no classes; expected a run of GatedPixelCnn(conditional=True)")
         return best_answers(self._judge.probabilities(self._judge.nats(batch)), self.classes)
 
-    def _fed(self, batch: Batch) -> UInt8[Tensor, "b c h w"]:
-        """Pictures of bytes after augmentation."""
-        pictures = batch.fixed(COLUMN)
-        if self.shift and self.augment:
-            pictures = shifted_pictures(batch, pictures, self.shift)
-        return drawn_pictures(batch, pictures) if self.drawn else pictures
+    def _fed(self, batch: Batch) -> Float[Tensor, "b c h w"]:
+        """Pictures of 0..1 after augmentation."""
+        x = unit_pictures(batch)
+        if not self.augment:
+            return x
+        x = shifted(x, batch, self.shift)
+        return binarised(x, batch) if self.binarise else x
 
     def _classified(self, samples: Samples, nats_NK: np.ndarray, outcomes: list[dict[str, Any]]) -> dict[str, float]:
         """Metrics of a network of classes; adds to the outcomes."""
