@@ -3,8 +3,8 @@
 run     l9 run pipelines/mnist_pixelcnn.py
 takes   (to be filled from the full run)
 expect  (to be filled from the full run) `nll_nats/gated`, `nll_nats/classes`, `nll_nats/plain`: -ln p(x), mean over the 1,000 test digits,
-        statically binarised by pixels(binarised=True), seed 0. `gated` and `plain` are told no digit. `classes` is, and sums over the ten, so
-        that it compares; told the right one it is `nll_nats_given_class`, and `accuracy` is Bayes' rule's
+        statically binarised by pixels(binarised=True), seed 0. `gated` and `plain` are told no digit. `classes` is, and its nll_nats sums
+        over the ten, so that it compares; told the right one it is `nll_nats_given_class`, and `accuracy` is that of Bayes' rule
 learns  from 9,000 grey digits (training and validation), of which each pixel is drawn black or white anew in every epoch
 gpu     --set trainings.gated.model.width=128 --set trainings.gated.model.layers=15 --set trainings.gated.model.head=256
         --set trainings.gated.schedule.epochs=100: nearer to the papers' sizes; not run here
