@@ -17,6 +17,7 @@ from l9.models.pixel_cnn import GatedPixelCnn, PixelCnn, as_input
 from l9.models.voxnet import VoxNet
 from l9.tasks.contract import Turn
 from l9.tasks.pixel_judge import Judge
+from l9.tasks.pixel_pictures import _gradients, blind_spot
 from l9.tasks.pixel_values import picture_nats, pixel_values, unit_values
 from l9.tasks.predict_pixels import PredictPixels
 
@@ -205,6 +206,16 @@ def test_pictures(tmp_path, model):
         np.testing.assert_array_equal(page, again[name])
     first = next(Loader(samples, task.columns, seed=0, batch=8).epoch(0))
     assert task.batch_picture(first, samples).name == "first_batch"
+
+
+def test_the_plain_network_has_a_blind_spot_and_the_gated_one_has_none(tmp_path):
+    """On 8 x 8 pixels, first kernel 3 and two blocks: 1 + 2 up and right, blind one row up right of 1 + min(0, 2), two up of 1 + 1."""
+    samples = samples_of(tmp_path)
+    plain = task_of(samples, PixelCnn(width=8, blocks=2, first=3, head=8))
+    found = blind_spot(_gradients(plain._judge, samples))
+    assert np.argwhere(found).tolist() == [[2, 7], [3, 6], [3, 7]]
+    assert not blind_spot(_gradients(task_of(samples, network(width=8))._judge, samples)).any()
+    assert not blind_spot(np.zeros((5, 5))).any()
 
 
 def test_three_channels_of_many_values(tmp_path):

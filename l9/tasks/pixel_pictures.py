@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Bool, Float64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
@@ -74,28 +74,37 @@ def inpainting_page(judge: Judge, samples: Samples) -> Picture:
 def receptive_field(judge: Judge, samples: Samples) -> Picture:
     """`receptive_field`: what the middle pixel's logits depend on, by gradients in float64, on the logarithm of their mean size.
 
-    Red are pixels before it within the rows and columns that it sees at all, and without any gradient: the blind spot.
+    Red is the blind spot, see `blind_spot`.
     """
     seen = _gradients(judge, samples)
     height, width = seen.shape
-    before = np.arange(height * width).reshape(height, width) < (height // 2) * width + width // 2
-    rows, columns = np.nonzero(seen)
-    within = np.zeros_like(before)
-    if len(rows):
-        within[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
-    blind = before & within & (seen == 0)
+    blind, some = blind_spot(seen), seen > 0
     picture = np.ones((height, width, 3))
-    picture[~before] = LATER
+    picture[~_before(height, width)] = LATER
     picture[blind] = BLIND
-    some = seen > 0
-    strength = (np.log10(seen[some]) - np.log10(seen.max())).clip(-4, 0) / 4 + 1 if some.any() else seen[some]
+    strength = 1 + np.log10(seen[some] / seen.max(initial=1e-300)).clip(-4, 0) / 4
     picture[some] = 1 - (0.12 + 0.88 * strength)[:, None] * (1 - np.array(SEEN))
     picture[height // 2, width // 2] = HERE
-    tile = np.repeat(np.repeat(np.rint(picture * 255).astype(np.uint8), FIELD // height, 0), FIELD // width, 1)
+    side = max(1, FIELD // max(height, width))
+    tile = np.repeat(np.repeat(np.rint(picture * 255).astype(np.uint8), side, 0), side, 1)
     kind = "gated network, two stacks" if isinstance(judge.network, GatedPixelCnn) else "masked network"
     spot = f"blind spot of {int(blind.sum())} pixels (red)" if blind.any() else "no blind spot"
     caption = "what the middle pixel (green) depends on:\nblue, to 1/10,000 of the strongest;\nwhite is out of reach, grey comes later"
     return Picture("receptive_field", sample_grid([tile], [caption], 1, f"{kind}: {spot}"))
+
+
+def blind_spot(seen: Float64[ndarray, "h w"]) -> Bool[ndarray, "h w"]:
+    """Pixels before the middle one, within the rows and columns of which it sees anything, and themselves without any part (0)."""
+    within = np.zeros(seen.shape, bool)
+    rows, columns = np.nonzero(seen)
+    if len(rows):
+        within[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
+    return _before(*seen.shape) & within & (seen == 0)
+
+
+def _before(height: int, width: int) -> ndarray:
+    """Which pixels come before the middle one."""
+    return np.arange(height * width).reshape(height, width) < (height // 2) * width + width // 2
 
 
 def _gradients(judge: Judge, samples: Samples) -> ndarray:
