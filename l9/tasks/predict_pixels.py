@@ -39,7 +39,7 @@ class PredictPixels(Task):
                byte / 255 (Salakhutdinov & Murray's binarisation, never the same twice). What is tested is binarised in any case
     shift      largest random shift of a training picture along each axis, pixels; zeros (black) move in
     averaging  decay of the average of the weights (l9/tasks/averaged.py), which is evaluated then and draws; 0: the weights as they are
-    shown      whether `samples.png` is drawn anew at the end of each epoch: 784 pixels take about as long as 8 steps or more
+    shown      whether `samples.png` is drawn anew at the end of each epoch: 2 s for 16 digits by 7 layers of 32, on one busy core
     augment    False: every picture as it stands, in training too; grey ones of `binarise` are cut at 128, tested ones too
     """
 
