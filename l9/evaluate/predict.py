@@ -14,12 +14,13 @@ from l9.evaluate.restored import restored
 from l9.evaluate.runs import find_run, network_of, training_facts
 from l9.fingerprint import Json
 from l9.readers.contract import Found
+from l9.readers.pictures import KINDS
 from l9.sandbox.contract import Limits
 from l9.sandbox.parent import Sandbox
 from l9.stages.contract import columns_of
 from l9.tasks.contract import Task
 
-READER = "l9.readers.folder:read"  # a file of one's own is read by its ending, whatever the network was trained on
+MESHES, PICTURES = "l9.readers.folder:read", "l9.readers.images:read"  # a file of one's own is read by its ending, whatever was trained on
 ANSWERS = 5
 
 
@@ -57,7 +58,7 @@ def check_file(file: Path) -> None:
     """UsageError where there is no such file."""
     if not file.is_file():
         what = "is no file" if file.exists() else "no such file"
-        raise UsageError(f"{file}: {what}; expected a mesh (.obj .ply .stl .off .glb)")
+        raise UsageError(f"{file}: {what}; expected a mesh (.obj .ply .stl .off .glb) or a picture (.png .jpg)")
 
 
 def _batch_of(file: Path, stages: list[dict[str, Any]], up: str) -> Batch:
@@ -65,7 +66,7 @@ def _batch_of(file: Path, stages: list[dict[str, Any]], up: str) -> Batch:
     prep = Prep(*(Use(stage["target"], **stage["arguments"]) for stage in stages))
     columns = columns_of([(stage.resolve(), stage.arguments) for stage in prep.stages])
     arguments: dict[str, Json] = {
-        "reader": READER,
+        "reader": PICTURES if file.suffix.lower() in KINDS else MESHES,
         "found": Found(id=file.name, files=(file.name,)).describe(),
         "up": up,
         "parameters": {},
