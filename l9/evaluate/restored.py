@@ -1,4 +1,4 @@
-"""A finished training brought back to life: its task, its network with the weights of the last checkpoint, its samples."""
+"""A finished training brought back to life: its task and its network as the last checkpoint has them, its samples."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from torch import nn
 from l9.errors import TrainingError
 from l9.evaluate.runs import read_plain
 from l9.train.assemble import Assembly, assemble
-from l9.train.checkpoints import latest
+from l9.train.checkpoints import Checkpoint, latest, restore_buffers
 from l9.train.fit import read_job
 
 
@@ -21,16 +21,22 @@ def restored(folder: Path, home: Path) -> Assembly:
     assembly = assemble(job, torch.device("cpu"))
     assembly.task.bind(assembly.model)
     if assembly.model is not None and assembly.frozen:  # as when it was evaluated first: `fit` sees the weights
-        _load(assembly.model, folder)
+        _load(assembly.model, _last(folder))
     assembly.task.fit(assembly.samples)
     if assembly.model is not None:  # again where `fit` adjusted a frozen one, such as its statistics
-        _load(assembly.model, folder)
+        checkpoint = _last(folder)
+        _load(assembly.model, checkpoint)
+        restore_buffers(checkpoint, assembly.task)
         assembly.model.eval()
     return assembly
 
 
-def _load(model: nn.Module, folder: Path) -> None:
-    """The weights of the last checkpoint."""
+def _load(model: nn.Module, checkpoint: Checkpoint) -> None:
+    model.load_state_dict(checkpoint.tensors("model"))
+
+
+def _last(folder: Path) -> Checkpoint:
+    """The checkpoint of the last step."""
     checkpoint = latest(folder)
     if checkpoint is None:
         raise TrainingError(f"{folder.name} has no whole checkpoint; l9 run … --fresh trains it again")
@@ -38,4 +44,4 @@ def _load(model: nn.Module, folder: Path) -> None:
     if steps != checkpoint.progress.step:
         found = f"its last whole checkpoint is of step {checkpoint.progress.step:,} of {steps:,}"
         raise TrainingError(f"{folder.name}: {found}; l9 run … --fresh trains it again")
-    model.load_state_dict(checkpoint.tensors("model"))
+    return checkpoint

@@ -166,10 +166,15 @@ def _opened(folder: Path) -> Checkpoint | None:
 def restore(checkpoint: Checkpoint, model: nn.Module, movers: Mapping[str, Mover], task: Task) -> Progress:
     """Copy a checkpoint into the live network, optimizers and task; TrainingError where it is of another network."""
     _copy_exactly("model", dict(model.state_dict()), checkpoint.tensors("model"))
-    _copy_exactly("task", task.buffers(), checkpoint.tensors("buffers"))
+    restore_buffers(checkpoint, task)
     restore_optimizers(movers, checkpoint.tensors("optimizer"))
     torch.set_rng_state(torch.frombuffer(bytearray(checkpoint.random_state), dtype=torch.uint8))
     return checkpoint.progress
+
+
+def restore_buffers(checkpoint: Checkpoint, task: Task) -> None:
+    """Copy a checkpoint's buffers (averaged weights ...) into the live task; TrainingError where they are of another one."""
+    _copy_exactly("task", task.buffers(), checkpoint.tensors("buffers"))
 
 
 def _copy_exactly(what: str, live: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> None:
