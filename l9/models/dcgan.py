@@ -42,15 +42,6 @@ class Gan(nn.Module):
         self.noise, self.channels, self.size = noise, channels, size
         self.generator, self.discriminator = generator, discriminator
         self.features = LiteFeatures() if features else None
-        if self.features is not None:
-            self.features.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> "Gan":
-        """As every module; features stay in evaluation mode."""
-        super().train(mode)
-        if self.features is not None:
-            self.features.eval()
-        return self
 
     def generate(self, z_BZ: Float[Tensor, "b z"]) -> Float[Tensor, "b c s s"]:
         """Pictures in -1..1; ShapeError for noise of another length."""

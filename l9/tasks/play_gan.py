@@ -20,14 +20,14 @@ from l9.tasks.averaged import Averaged
 from l9.tasks.contract import Glimpse, Picture, Player, Report, Task, Turn
 from l9.tasks.gan_health import GanHealth, mean_distance, share_right
 from l9.tasks.gan_pictures import ACROSS, development_page, page_of_feed, sample_page, walk_page
-from l9.tasks.generated_measures import Measures, measured, memorisation_page
+from l9.tasks.generated_measures import Measures, compared_tests, compared_training, measured
+from l9.tasks.nearest_training import memorisation_page
 from l9.tasks.unit_pictures import COLUMN, check_pictures, stored_pictures, unit_pictures
 
 SHOWN = 64  # noises that are drawn again and again
 STREAM = 10  # of random numbers: the discriminator's noise; the generator's moves have the next ones
 FIXED = 1  # a stream of the run's seed: the noises that are shown
 EVALUATED = 0  # the seed of the noise that is evaluated, whatever the run's
-MOST = 1_000  # samples that are evaluated, where there are as many test pictures
 AT_ONCE = 256  # noises that go through the generator together
 SNAPSHOTS = (0, *(25 * 2**number for number in range(13)))  # steps made when pictures are kept: 25, 50, 100 ... 102,400
 
@@ -64,6 +64,7 @@ class PlayGan(Task):
         self._turns = [Turn("discriminator"), *(Turn("generator", number) for number in range(generator_steps))]
         self._seed, self._step = 0, -1
         self._health = GanHealth(smoothing)
+        self._measures: Measures | None = None
 
     def bind(self, model: nn.Module | None) -> None:
         """Take the two networks; TrainingError if there are none."""
@@ -154,18 +155,18 @@ class PlayGan(Task):
         return {**self._averaged.buffers("averaged"), **own, **self._health.buffers()}
 
     def evaluate(self, samples: Samples) -> Report:
-        """As many samples of the averaged generator as there are test pictures, at most 1,000, the same noises each time.
+        """As many samples of the averaged generator as there are test pictures (at most 5,000), the same noises each time.
 
         metrics  diversity  mean L2 distance between them, over that between 64 training pictures
                  and where the networks have `features` those of l9/tasks/generated_measures.py, `kid` first
         """
         check_pictures(samples, self._networks.channels, self._networks.size, type(self._networks).__name__)
-        made = self._generated(self._drawn(min(len(samples), MOST), (EVALUATED,)))
-        metrics = {"diversity": self._diversity(made[: len(self._real)])}
-        self._measures: Measures | None = None
+        test = compared_tests(samples)
+        made = self._generated(self._drawn(len(test), (EVALUATED,)))
+        metrics, self._measures = {"diversity": self._diversity(made[: len(self._real)])}, None
         if self._networks.features is not None:
-            test, train = stored_pictures(samples), stored_pictures(self._samples)
-            self._measures = measured(made.cpu(), test, train, self._networks.features, EVALUATED)
+            self._compared = made.cpu(), compared_training(self._samples)
+            self._measures = measured(self._compared[0], test, self._compared[1], self._networks.features, EVALUATED)
             metrics |= self._measures.metrics
         return Report(metrics)
 
@@ -176,7 +177,7 @@ class PlayGan(Task):
         yield development_page(self._snapshots, self._snapshot_steps.tolist(), made[:ACROSS].cpu(), steps)
         yield walk_page(self._fixed, self.noise == "normal", self._generated)
         if self._measures is not None:
-            yield memorisation_page(self._measures)
+            yield memorisation_page(self._measures.nearest, *self._compared)
 
     def batch_picture(self, batch: Batch, samples: Samples) -> Picture:
         """The first 64 real pictures of the batch."""
