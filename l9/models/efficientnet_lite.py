@@ -98,7 +98,22 @@ class LiteTrunk(nn.Module):
         return nn.functional.relu6(self._bn0(self._conv_stem(image_B3HW)))
 
 
-class EfficientNetLite0(LiteTrunk):
+class LiteEncoder(LiteTrunk):
+    """All of the network but its last layer: image to the 1,280 numbers from which classes are told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_head = SameConvolution(self.channels, HEAD, 1)
+        self._bn1 = _norm(HEAD)
+        _initialise(self._conv_head)
+
+    def forward(self, image_B3HW: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b f"]:
+        """The last map averaged over its pixels, F = 1,280, 0 to 6."""
+        head_BCHW = nn.functional.relu6(self._bn1(self._conv_head(super().forward(image_B3HW))))
+        return head_BCHW.mean(dim=(2, 3))
+
+
+class EfficientNetLite0(LiteEncoder):
     """Image to class scores.
 
     classes  K, 1000 for ImageNet's weights
@@ -107,17 +122,13 @@ class EfficientNetLite0(LiteTrunk):
 
     def __init__(self, classes: int = 1000, dropout: float = 0.2) -> None:
         super().__init__()
-        self._conv_head = SameConvolution(self.channels, HEAD, 1)
-        self._bn1 = _norm(HEAD)
         self._dropout = nn.Dropout(dropout)
         self._fc = nn.Linear(HEAD, classes)
-        for layer in (self._conv_head, self._fc):
-            _initialise(layer)
+        _initialise(self._fc)
 
     def forward(self, image_B3HW: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k"]:
         """Scores before the softmax, for images of any size (224 in training)."""
-        head_BCHW = nn.functional.relu6(self._bn1(self._conv_head(super().forward(image_B3HW))))
-        logits_BK: Tensor = self._fc(self._dropout(head_BCHW.mean(dim=(2, 3))))
+        logits_BK: Tensor = self._fc(self._dropout(super().forward(image_B3HW)))
         return logits_BK
 
 
