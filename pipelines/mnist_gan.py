@@ -20,9 +20,9 @@ pipeline = Pipeline(
     sets={"mnist": Set("mnist", digits)},
     trainings=(
         Training(
-            Use(PlayGan, discriminator_lr=5e-4, generator_lr=5e-4),
+            Use(PlayGan),
             Use(Dcgan, size=28, channels=1, width=32, norm=False, features=True),
-            Schedule(epochs=30, batch=64),
+            Schedule(epochs=40, batch=64),
             init="lite0",
             parts="train+validation/test",
         ),

@@ -50,8 +50,13 @@ def folder(tmp_path_factory):
     return folder
 
 
+def learning(name, width):
+    settings = ("schedule.epochs=2", "schedule.batch=16", f"model.width={width}")
+    return [f"trainings.{name}.{setting}" for setting in settings]
+
+
 def small(folder, name, settings, init="lite0.safetensors"):
-    recipe = override(load_recipe(name), ["trainings.*.schedule.epochs=2", "trainings.*.schedule.batch=16", *settings])
+    recipe = override(load_recipe(name), settings)
     card = str(folder / "drawn.yaml")
     sets = {key: Set(card, one.prep) for key, one in recipe.sets.items()}
     given = tuple(dataclasses.replace(one, init=str(folder / init) if init else None) for one in recipe.trainings)
@@ -63,7 +68,7 @@ def options(folder):
 
 
 def test_mnist_gan(folder):
-    recipe = small(folder, "mnist_gan", ["trainings.*.model.width=4"])
+    recipe = small(folder, "mnist_gan", learning("*", 4))
     report = run_pipeline(recipe, options(folder), quiet)
     assert set(report["metrics"]) >= MEASURES | {"diversity"}
     run = network_of(find_run(folder / "home", "latest"))
@@ -74,13 +79,13 @@ def test_mnist_gan(folder):
 
 
 def test_features_without_weights_are_refused_before_the_first_step(folder):
-    recipe = small(folder, "mnist_gan", ["trainings.*.model.width=2"], init=None)
+    recipe = small(folder, "mnist_gan", learning("*", 2), init=None)
     with pytest.raises(TrainingError, match="needs init='lite0'"):
         run_pipeline(recipe, options(folder), quiet)
 
 
 def test_emoji_dcgan(folder):
-    recipe = small(folder, "emoji_dcgan", ["trainings.dcgan.model.width=4"])
+    recipe = small(folder, "emoji_dcgan", [*learning("dcgan", 4), *learning("dcgan_shifted", 4)])
     metrics = run_pipeline(recipe, options(folder), quiet)["metrics"]
-    assert {f"kid/{name}" for name in ("dcgan", "floor", "blur", "pca_gaussian")} <= set(metrics)
+    assert {f"kid/{name}" for name in ("dcgan", "dcgan_shifted", "floor", "blur", "pca_gaussian")} <= set(metrics)
     assert (find_run(folder / "home", "latest/dcgan") / "pictures" / "memorisation.png").is_file()

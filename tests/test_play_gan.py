@@ -22,7 +22,7 @@ from l9.models.mlp_gan import MlpGan
 from l9.models.voxnet import VoxNet
 from l9.store.home import Home
 from l9.tasks.contract import Turn
-from l9.tasks.play_gan import SNAPSHOTS, PlayGan
+from l9.tasks.play_gan import SNAPSHOTS, PlayGan, shifted
 from l9.train.checkpoints import latest
 from l9.train.fit import fit
 from l9.train.loop import Hooks, State, run_loop
@@ -95,10 +95,10 @@ def test_losses_by_hand(samples):
     assert smoothed == {"real": pytest.approx(8 * (0.9 * yes + 0.1 * no), rel=1e-5), "made": pytest.approx(8 * no, rel=1e-5)}
 
 
-@pytest.mark.parametrize("noise", ["normal", "uniform"])
-def test_losses_are_sums_over_samples(samples, noise):
-    """A batch of eight gives what its two halves give together, noise included."""
-    task = playing(samples, noise=noise)
+@pytest.mark.parametrize(("noise", "shift"), [("normal", 0), ("uniform", 0), ("normal", 3)])
+def test_losses_are_sums_over_samples(samples, noise, shift):
+    """A batch of eight gives what its two halves give together, noise and shifts included."""
+    task = playing(samples, noise=noise, discriminator_shift=shift)
     for turn in (DISCRIMINATOR, GENERATOR, Turn("generator", 1)):
         whole = task.loss(turn, batch(samples))
         halves = [task.loss(turn, batch(samples, start, 4)) for start in (0, 4)]
@@ -124,6 +124,28 @@ def test_real_and_generated_pictures_have_statistics_of_their_own(samples):
             parameter.mul_(5)
     after = task.loss(DISCRIMINATOR, batch(samples))
     assert torch.equal(before["real"], after["real"]) and not torch.equal(before["made"], after["made"])
+
+
+def test_pictures_are_shifted_and_their_edges_repeated():
+    """By hand: down by one and left by two; the gradient of what left the picture is 0, of what is repeated it is summed."""
+    x = torch.arange(18.0).reshape(2, 1, 3, 3).requires_grad_()
+    found = shifted(x, torch.tensor([[1, -2], [0, 0]]))
+    assert found[0, 0].tolist() == [[2, 2, 2], [2, 2, 2], [5, 5, 5]] and torch.equal(found[1], x[1])
+    found[0].sum().backward()
+    assert x.grad[0, 0].tolist() == [[0, 0, 6], [0, 0, 3], [0, 0, 0]]
+
+
+def test_what_the_discriminator_sees_is_shifted(samples):
+    """Real and generated pictures, each by draws of its own; the generator learns through it."""
+    seen, task = [], playing(samples, discriminator_shift=3)
+    plain = playing(samples, task.model)
+    task.model.discriminator.register_forward_pre_hook(lambda _layer, given: seen.append(given[0].detach()))
+    for one in (task, plain):
+        one.loss(DISCRIMINATOR, batch(samples))
+    moves = [(a - b).abs().sum((1, 2, 3)) > 0 for a, b in zip(seen[:2], seen[2:], strict=True)]
+    assert all(int(moved.sum()) >= 6 for moved in moves)
+    terms = task.loss(GENERATOR, batch(samples))
+    assert all(one.any() for one in torch.autograd.grad(terms["fool"], list(task.model.generator.parameters())[-2:]))
 
 
 def test_each_players_gradient_is_its_own_and_the_generators_moves_follow(samples):
@@ -307,8 +329,8 @@ def test_what_does_not_fit_is_refused_in_one_line(samples):
             PlayGan().bind(model)
     with pytest.raises(TrainingError, match=r"Dcgan takes \(3, 32, 32\); expected pixels\(size=32, channels=3\)"):
         playing(samples, network(size=32, channels=3))
-    for settings in ({"generator_steps": 0}, {"smoothing": 0.5}, {"smoothing": -0.1}):
-        with pytest.raises(TrainingError, match=r"expected at least 1, and 0 to below 0\.5"):
+    for settings in ({"generator_steps": 0}, {"smoothing": 0.5}, {"smoothing": -0.1}, {"discriminator_shift": -1}):
+        with pytest.raises(TrainingError, match=r"expected at least 1, 0 to below 0\.5, and 0 or more"):
             PlayGan(**settings)
 
 

@@ -1,7 +1,8 @@
 """Two networks at play: a generator makes pictures out of noise, a discriminator tells them from real ones.
 
 sources  Goodfellow et al., Generative adversarial networks, NIPS 2014 (the loss that does not saturate); Radford, Metz, Chintala, DCGAN,
-         ICLR 2016 (optimizers); Salimans et al., Improved techniques for training GANs, NIPS 2016, section 3.4 (smoothing of one side)
+         ICLR 2016 (optimizers); Salimans et al., Improved techniques for training GANs, NIPS 2016, section 3.4 (smoothing of one side);
+         Zhao et al., Differentiable augmentation for data-efficient GAN training, NeurIPS 2020 (its translation, by option)
 """
 
 import copy
@@ -10,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from l9.data.batch import Batch
@@ -26,6 +28,7 @@ from l9.tasks.unit_pictures import COLUMN, check_pictures, stored_pictures, unit
 
 SHOWN = 64  # noises that are drawn again and again
 STREAM = 10  # of random numbers: the discriminator's noise; the generator's moves have the next ones
+SHIFTED = 1000  # of random numbers: how real pictures are shifted; generated ones have the next ones
 FIXED = 1  # a stream of the run's seed: the noises that are shown
 EVALUATED = 0  # the seed of the noise that is evaluated, whatever the run's
 AT_ONCE = 256  # noises that go through the generator together
@@ -42,6 +45,8 @@ class PlayGan(Task):
     generator_steps   1, or more where the discriminator learns too fast: 2 in the code that many start from (carpedm20's)
     discriminator_lr, generator_lr  rates of Adam with betas (.5, .999): 2e-4 in DCGAN
     smoothing         the discriminator's target for real pictures is 1 - smoothing, for generated ones 0
+    discriminator_shift  pixels by which each picture, real or generated, is shifted at most before the discriminator sees it, edges
+                      repeated, the generator's gradient passing through: for few pictures, which it would learn by heart. 0 in DCGAN
     decay             of the averaged weights at each of the generator's moves (l9/tasks/averaged.py); 0: the last ones
     """
 
@@ -54,11 +59,13 @@ class PlayGan(Task):
         discriminator_lr: float = 2e-4,
         generator_lr: float = 2e-4,
         smoothing: float = 0.0,
+        discriminator_shift: int = 0,
         decay: float = 0.999,
     ) -> None:
-        if generator_steps < 1 or not 0 <= smoothing < 0.5:
-            given = f"generator_steps is {generator_steps}, smoothing {smoothing}"
-            raise TrainingError(f"PlayGan: {given}; expected at least 1, and 0 to below 0.5")
+        if generator_steps < 1 or not 0 <= smoothing < 0.5 or discriminator_shift < 0:
+            given = f"generator_steps is {generator_steps}, smoothing {smoothing}, discriminator_shift {discriminator_shift}"
+            raise TrainingError(f"PlayGan: {given}; expected at least 1, 0 to below 0.5, and 0 or more")
+        self.shift = discriminator_shift
         self.noise, self.generator_steps, self.smoothing, self.decay = noise, generator_steps, smoothing, decay
         self.rates = {"discriminator": discriminator_lr, "generator": generator_lr}
         self._turns = [Turn("discriminator"), *(Turn("generator", number) for number in range(generator_steps))]
@@ -110,12 +117,12 @@ class PlayGan(Task):
     def loss(self, turn: Turn, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropies in nats, summed over the samples: the discriminator's `real` and `made`, the generator's `fool`."""
         if turn.player == "generator":
-            logits = self._networks.judge(self._networks.generate(self._noises(batch, STREAM + 1 + turn.number)))
-            return {"fool": _cross_entropy(logits, 1.0)}
+            made = self._networks.generate(self._noises(batch, STREAM + 1 + turn.number))
+            return {"fool": _cross_entropy(self._judged(made, batch, SHIFTED + 2 + turn.number), 1.0)}
         with torch.no_grad():
             made = self._networks.generate(self._noises(batch, STREAM))
-        real = self._networks.judge(2 * unit_pictures(batch) - 1)
-        return {"real": _cross_entropy(real, 1 - self.smoothing), "made": _cross_entropy(self._networks.judge(made), 0.0)}
+        real = self._judged(2 * unit_pictures(batch) - 1, batch, SHIFTED)
+        return {"real": _cross_entropy(real, 1 - self.smoothing), "made": _cross_entropy(self._judged(made, batch, SHIFTED + 1), 0.0)}
 
     def observe(self, turn: Turn, terms: Mapping[str, float]) -> None:
         """After the generator's moves: average its weights; after a step: keep snapshots, look after its health."""
@@ -190,6 +197,14 @@ class PlayGan(Task):
     def _device(self) -> torch.device:
         return next(self._networks.generator.parameters()).device
 
+    def _judged(self, x_BCSS: Tensor, batch: Batch, stream: int) -> Tensor:
+        """Logits of pictures, each shifted by whole pixels of its own where that is wanted."""
+        if self.shift:
+            keys = [(batch.seed, batch.epoch, int(position), stream) for position in batch.positions]
+            drawn = [np.random.default_rng(key).integers(-self.shift, self.shift + 1, 2) for key in keys]
+            x_BCSS = shifted(x_BCSS, torch.from_numpy(np.array(drawn, np.int64).reshape(-1, 2)).to(x_BCSS.device))
+        return self._networks.judge(x_BCSS)
+
     def _noises(self, batch: Batch, stream: int) -> Tensor:
         """Noise of each sample's own, by (seed, epoch, position, stream): the same however a batch is split over ranks."""
         keys = [(batch.seed, batch.epoch, int(position), stream) for position in batch.positions]
@@ -228,6 +243,15 @@ class PlayGan(Task):
         number = SNAPSHOTS.index(steps)
         self._snapshots[number] = (self._generated(self._fixed[:ACROSS]).clamp(0, 1) * 255).round().to("cpu", torch.uint8)
         self._snapshot_steps[number] = steps
+
+
+def shifted(x_BCSS: Float[Tensor, "b c s s"], pixels_B2: Int[Tensor, "b 2"]) -> Float[Tensor, "b c s s"]:
+    """Each picture moved down and right by its own pixels; the rows and columns at the edge are repeated. Gradients pass."""
+    size = x_BCSS.shape[-1]
+    places = (torch.arange(size, device=x_BCSS.device) - pixels_B2[..., None]).clamp(0, size - 1)
+    rows, columns = places.unbind(1)
+    moved = x_BCSS.gather(2, rows[:, None, :, None].expand_as(x_BCSS))
+    return moved.gather(3, columns[:, None, None, :].expand_as(x_BCSS))
 
 
 def _cross_entropy(logits: Tensor, target: float) -> Tensor:
