@@ -121,7 +121,7 @@ def test_copies_are_found_out(features):
     assert honest["authenticity_pixels"] == pytest.approx(1, abs=0.05) and honest["authenticity_features"] == pytest.approx(1, abs=0.2)
     assert honest["copied"] < 0.2
     page = memorisation_page(copied.nearest, train[:40], train)
-    assert page.name == "memorisation" and page.pixels.shape[0] > 2 * 3 * 96  # two rows of three pictures each
+    assert page.name == "memorisation" and page.pixels.shape[0] > 3 * 96 and page.pixels.shape[1] > 13 * 96  # words, and 12 samples
 
 
 def drawn(first, count):

@@ -45,5 +45,5 @@ class LiteFeatures(nn.Module):
 
     def check_loaded(self) -> None:
         """TrainingError where the weights are first weights, which judge nothing: all running means are 0."""
-        if not any(bool(layer.running_mean.any()) for layer in self.trunk.modules() if isinstance(layer, nn.BatchNorm2d)):
+        if not any(bool(tensor.any()) for name, tensor in self.trunk.named_buffers() if name.endswith("running_mean")):
             raise TrainingError("LiteFeatures has no weights, and judges nothing; its training needs init='lite0'")

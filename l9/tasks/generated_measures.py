@@ -71,7 +71,7 @@ def measured(
 def features_of(features: LiteFeatures, x_BCHW: Float[Tensor, "b c h w"]) -> Float64[ndarray, "b f"]:
     """Features of pictures of 0..1, on the network's device, 256 at once."""
     device = next(features.parameters()).device
-    return np.concatenate([features(part.to(device)).cpu().numpy() for part in x_BCHW.split(AT_ONCE)]).astype(np.float64)
+    return np.concatenate([features(part.to(device)).cpu().numpy() for part in torch.split(x_BCHW, AT_ONCE)]).astype(np.float64)
 
 
 def compared_training(samples: Samples) -> Float[Tensor, "k c h w"]:

@@ -10,18 +10,21 @@ sources  Goodfellow et al., Generative adversarial nets, NIPS 2014 (the nearest 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64, Int64, UInt8
 from numpy import ndarray
 from torch import Tensor
 
 from l9.draw.grid import sample_grid
+from l9.draw.text import font, wrapped
 from l9.tasks.contract import Picture
-from l9.tasks.neighbours import Nearest, code_distances
+from l9.tasks.neighbours import code_distances
 from l9.tasks.unit_pictures import picture_tiles
 
 AT_ONCE = 1024  # training pictures that are compared at once
 COPIED = 1.0  # percent of the test pictures that are as near to a training picture as what counts as copied
 SHOWN, TILE = 12, 96  # samples on the page, and pixels of a tile
+ROWS = ("sample", "nearest training picture by features", "nearest training picture by pixels")
+LETTERS, LINE = 13, 17  # height of letters, and from one line to the next, pixels
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,12 @@ class NearestTraining:
 
 def nearest_training(samples: Float[ndarray, "n d"], training: Float[ndarray, "m d"]) -> NearestTraining:
     """By L2 distance, the earliest of equally near ones. Memory is of 1,024 training pictures in float64, and the samples."""
-    ours, nearest = samples.astype(np.float64), Nearest(1)
+    ours = samples.astype(np.float64)
+    numbers, least = np.zeros(len(ours), np.int64), np.full(len(ours), np.inf)
     for start in range(0, len(training), AT_ONCE):
-        part = training[start : start + AT_ONCE].astype(np.float64)
-        nearest.see(code_distances(ours, part), np.arange(start, start + len(part)))
-    numbers = nearest.labels[:, 0]
+        distances = code_distances(ours, training[start : start + AT_ONCE].astype(np.float64))
+        best, here = distances.argmin(axis=1), distances.min(axis=1)
+        numbers, least = np.where(here < least, start + best, numbers), np.minimum(here, least)
     differences = ours - training[numbers]  # again, without the rounding of |x|^2 + |y|^2 - 2 x.y
     return NearestTraining(numbers, np.sqrt(np.square(differences).sum(axis=1)))
 
@@ -71,10 +75,25 @@ def memorisation_page(found: Memorisation, generated: Float[Tensor, "n c h w"], 
     order = np.argsort(found.by_features.distances, kind="stable")[:SHOWN]
     rows = (generated[order], training[found.by_features.numbers[order]], training[found.by_pixels.numbers[order]])
     tiles = [np.concatenate(column) for column in zip(*(picture_tiles(row, TILE) for row in rows), strict=True)]
-    captions = [f"features {found.by_features.distances[n]:.2f}\npixels {found.by_pixels.distances[n]:.2f}" for n in order]
-    middle = np.median(found.test_by_features.distances), np.median(found.test_by_pixels.distances)
-    title = (
-        f"top: the {len(tiles)} samples nearest to a training picture; below: their nearest by features, by pixels. "
-        f"Of test pictures the median distances are {middle[0]:.2f}, {middle[1]:.2f}"
-    )
-    return Picture("memorisation", sample_grid(tiles, captions, SHOWN // 2, title))
+    labels = np.concatenate([_label(text) for text in ROWS])
+    captions = [_distances("", found.by_features.distances[n], found.by_pixels.distances[n]) for n in order]
+    medians = (np.median(one.distances) for one in (found.test_by_features, found.test_by_pixels))
+    of_tests = _distances("test pictures:\n", *medians)
+    title = f"the {len(tiles)} samples nearest to a training picture; L2 distances, and their medians for test pictures"
+    return Picture("memorisation", sample_grid([labels, *tiles], [of_tests, *captions], 1 + SHOWN, title))
+
+
+def _distances(of: str, features: np.floating, pixels: np.floating) -> str:
+    return f"{of}features {features:.2f}\npixels {pixels:.2f}"
+
+
+def _label(text: str) -> UInt8[ndarray, "h w 3"]:
+    """A white tile with words in its middle."""
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", (TILE, TILE), (255, 255, 255))
+    lines = wrapped(text, TILE, LETTERS)
+    top = (TILE - len(lines) * LINE) // 2
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(image).text((TILE // 2, top + number * LINE), line, fill=(30, 30, 30), font=font(LETTERS), anchor="ma")
+    return np.array(image)
