@@ -128,6 +128,19 @@ def test_two_networks_of_one_seed_answer_alike_and_weights_are_taken_over_by_nam
     assert torch.equal(models[2](z), models[1](z))
 
 
+@pytest.mark.parametrize("build", [Dcgan, MlpGan])
+def test_features_are_loaded_by_lite0s_names_and_nobody_moves_them(build):
+    """A third child in evaluation mode whatever is asked for, without gradients; the weights of lite0 copy into it alone."""
+    model = build(size=28, channels=1, noise=6, width=4, features=True).train()
+    assert not any(one.requires_grad for one in model.features.parameters()) and model.generator.training
+    assert not any(layer.training for layer in model.features.modules())
+    stored = {name: torch.full_like(value, 2) for name, value in model.features.trunk.state_dict().items()}
+    missed = copy_by_name(model, stored)
+    assert missed and not any(name.startswith("features.") for name in missed)
+    assert all(bool((value == 2).all()) for value in model.features.state_dict().values())
+    assert build(size=28, channels=1, noise=6, width=4).features is None
+
+
 def test_bfloat16_has_finite_gradients():
     torch.manual_seed(0)
     model = Dcgan(size=32, width=4).to(memory_format=torch.channels_last)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from l9.errors import RecipeError, ShapeError
 from l9.models.convolution_sizes import transposed_edge
+from l9.models.lite_features import LiteFeatures
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
 SMALLEST = {28: 7, 32: 4, 64: 4}  # edge of the picture -> edge of the smallest feature maps
@@ -29,12 +30,18 @@ class Gan(nn.Module):
     noise     Z
     channels  C
     size      S, pixels
+    features  a third child, `features`, by which generated pictures are measured: nobody trains it, its weights come by `init="lite0"`
     """
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, noise: int, channels: int, size: int) -> None:
+    weight_prefix = f"features.{LiteFeatures.weight_prefix}"
+
+    def __init__(
+        self, generator: nn.Module, discriminator: nn.Module, noise: int, channels: int, size: int, features: bool = False
+    ) -> None:
         super().__init__()
         self.noise, self.channels, self.size = noise, channels, size
         self.generator, self.discriminator = generator, discriminator
+        self.features = LiteFeatures() if features else None
 
     def generate(self, z_BZ: Float[Tensor, "b z"]) -> Float[Tensor, "b c s s"]:
         """Pictures in -1..1; ShapeError for noise of another length."""
@@ -70,10 +77,13 @@ class Dcgan(Gan):
     width     f, channels next to the picture
     norm      False: no batch norm anywhere, biases in its place: then no sample has a part in another's answer, and two workers
               together compute what one does alone
+    features  as of Gan
     raises    RecipeError where no such pair can be built
     """
 
-    def __init__(self, size: int = 64, channels: int = 3, noise: int = 100, width: int = 64, norm: bool = True) -> None:
+    def __init__(
+        self, size: int = 64, channels: int = 3, noise: int = 100, width: int = 64, norm: bool = True, features: bool = False
+    ) -> None:
         if size not in SMALLEST:
             raise RecipeError(f"Dcgan: size is {size}; expected one of {', '.join(map(str, SMALLEST))}")
         if min(channels, noise, width) < 1:
@@ -85,8 +95,10 @@ class Dcgan(Gan):
             noise=noise,
             channels=channels,
             size=size,
+            features=features,
         )
-        self.apply(initialise)
+        self.generator.apply(initialise)
+        self.discriminator.apply(initialise)
 
 
 class Generator(nn.Sequential):

@@ -21,10 +21,18 @@ class MlpGan(Gan):
     width    of the generator's layers
     units    of the discriminator's maxout layers
     dropout  share of the discriminator's hidden units set to 0 in training; of pixels two fifths of it
+    features  as of Gan
     """
 
     def __init__(
-        self, size: int = 28, channels: int = 1, noise: int = 100, width: int = 1200, units: int = 240, dropout: float = 0.5
+        self,
+        size: int = 28,
+        channels: int = 1,
+        noise: int = 100,
+        width: int = 1200,
+        units: int = 240,
+        dropout: float = 0.5,
+        features: bool = False,
     ) -> None:
         if min(size, channels, noise, width, units) < 1 or not 0 <= dropout < 1:
             given = f"size {size}, channels {channels}, noise {noise}, width {width}, units {units}, dropout {dropout}"
@@ -39,7 +47,7 @@ class MlpGan(Gan):
             *(nn.Flatten(), nn.Dropout(0.4 * dropout), Maxout(pixels, units), nn.Dropout(dropout), Maxout(units, units)),
             *(nn.Dropout(dropout), nn.Linear(units, 1), nn.Flatten(0)),
         )
-        super().__init__(generator, discriminator, noise=noise, channels=channels, size=size)
+        super().__init__(generator, discriminator, noise=noise, channels=channels, size=size, features=features)
 
 
 class Maxout(nn.Linear):
