@@ -9,10 +9,8 @@ from numpy import ndarray
 from l9.draw.grid import sample_grid
 from l9.draw.png import write_png
 
-STRIP, TRUTH = (
-    "strip",
-    "strip_truth",
-)  # pictures of a training: its answers in a row, and what it was asked; <set>_ before where several are tested
+STRIP = "strip"  # a training's answers in a row, and its picture's name; after "<set>_" where several sets are tested
+TRUTH = "strip_truth"  # what it was asked
 
 
 def write_side_by_side(folder: Path, trainings: Sequence[tuple[str, Path]], title: str) -> list[str]:

@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterable
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -26,12 +25,11 @@ from l9.tasks.contract import Picture, Player, Report, Task, Turn
 from l9.tasks.image_code_pictures import drawn_page, interpolation_page, manifold_axes, manifold_page, reconstruction_page, strips
 from l9.tasks.image_codes import ImageCoder
 from l9.tasks.normal_codes import code_noise, kl_to_standard_normal
+from l9.tasks.picture_draws import binarised, shifted
 from l9.tasks.pictures import ACROSS, PAGE, TILE
 from l9.tasks.rebuilt_report import judgeable, map_title, rebuilt_report
 from l9.tasks.scores import best_answers
 from l9.tasks.unit_pictures import COLUMN, check_pictures, picture_tiles, stored_pictures, unit_pictures
-
-PIXELS = 2  # a stream of random numbers apart from the augmentation's and the codes'
 
 
 class RebuildImages(Task):
@@ -41,8 +39,9 @@ class RebuildImages(Task):
                 over pixels and channels
     kl_weight   what multiplies the KL divergence (nats a picture); with 1 and "cross_entropy" the loss is the negative evidence lower
                 bound. Of variational networks alone
-    dynamic_binarisation  in training each pixel is drawn anew at each visit, 1 with the chance of its stored value, by (seed, epoch,
-                position): for sets of grey values. Evaluation sees pictures as they are stored
+    binarise    in training each pixel is drawn anew at each visit, 1 with the chance of its stored value (dynamic binarisation): for
+                sets of grey values. What is tested is binary already, such as a set of `pixels(binarised=True)`
+    shift       in training pictures are moved at random by at most so many whole pixels along either axis, before they are binarised
     """
 
     columns = (COLUMN,)
@@ -51,15 +50,28 @@ class RebuildImages(Task):
         self,
         loss: Literal["cross_entropy", "l2"] = "cross_entropy",
         kl_weight: float = 1.0,
-        dynamic_binarisation: bool = False,
+        binarise: bool = False,
+        shift: int = 0,
         optimizer: Literal["adam", "adamw", "sgd"] = "adam",
         lr: float = 1e-3,
         weight_decay: float = 0.0,
     ) -> None:
-        if loss not in ("cross_entropy", "l2") or not (math.isfinite(kl_weight) and kl_weight >= 0):
-            raise TrainingError(f"RebuildImages: loss is '{loss}', kl_weight {kl_weight}; expected cross_entropy or l2, and 0 or more")
-        self.kind, self.kl_weight, self.dynamic_binarisation = loss, kl_weight, dynamic_binarisation
+        if loss not in ("cross_entropy", "l2") or not (math.isfinite(kl_weight) and kl_weight >= 0) or shift < 0:
+            given = f"loss is '{loss}', kl_weight {kl_weight}, shift {shift}"
+            raise TrainingError(f"RebuildImages: {given}; expected cross_entropy or l2, and 0 or more of the others")
+        self.kind, self.kl_weight, self.binarise, self.shift = loss, kl_weight, binarise, shift
         self.optimizer, self.lr, self.weight_decay = optimizer, lr, weight_decay
+
+    def labelled(self, samples: Samples) -> bool:
+        """True: no label is needed. TrainingError where binary pictures are learnt and others are to be tested."""
+        if self.binarise:
+            x = stored_pictures(samples)
+            if not bool(((x == 0) | (x == 1)).all()):
+                raise TrainingError(
+                    "RebuildImages: binarise is on and the pictures to be tested have values between 0 and 255; "
+                    "expected a test set of pixels(binarised=True)"
+                )
+        return True
 
     def bind(self, model: nn.Module | None) -> None:
         """Take the network; TrainingError if it is no autoencoder of pictures."""
@@ -148,16 +160,6 @@ class RebuildImages(Task):
         check_pictures(samples, self._network.channels, self._network.size, "ImageAutoencoder")
 
     def _fed(self, batch: Batch) -> Float[Tensor, "b c s s"]:
-        """Pictures of 0..1; drawn from these where binarisation is dynamic."""
-        x = unit_pictures(batch)
-        return binarised(batch, x) if self.dynamic_binarisation else x
-
-
-def binarised(batch: Batch, x_BCSS: Float[Tensor, "b c s s"]) -> Float[Tensor, "b c s s"]:
-    """Each pixel 1 with the chance of its value and else 0, by (seed, epoch, position): the same however a batch is split over ranks."""
-    drawn = [
-        np.random.default_rng((batch.seed, batch.epoch, int(position), PIXELS)).random(tuple(x_BCSS.shape[1:]), np.float32)
-        for position in batch.positions
-    ]
-    chances = torch.from_numpy(np.stack(drawn)).to(x_BCSS.device) if drawn else x_BCSS
-    return (chances < x_BCSS).to(x_BCSS.dtype)
+        """Pictures of 0..1 as the network learns from them: moved, then binarised, where that is asked for."""
+        x = shifted(unit_pictures(batch), batch, self.shift)
+        return binarised(x, batch) if self.binarise else x
