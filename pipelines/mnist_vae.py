@@ -18,7 +18,7 @@ ALL: Final = "train+validation/test"  # settings were chosen by "train/validatio
 
 
 def coder(name: str, code: int, variational: bool, epochs: int) -> Training:
-    """Learns from grey digits, moved by a pixel at most, each pixel drawn anew at each visit; tested on those that were drawn once and for all."""
+    """Learns from grey digits, moved by a pixel at most and drawn anew at each visit; tested on those that were drawn once."""
     model = Use(ImageAutoencoder, code=code, variational=variational, kind="mlp", hidden=(500, 500))
     schedule = Schedule(epochs=epochs, batch=100, lr=2e-3, curve="cosine", warmup=0.05)
     task = Use(RebuildImages, binarise=True, shift=1)
