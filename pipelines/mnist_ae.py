@@ -25,16 +25,16 @@ pipeline = Pipeline(
     trainings=(
         Training(Use(PrincipalComponents, code=CODE), None, name="pca", parts=ALL),
         Training(
-            Use(RebuildImages, loss="l2"),
+            Use(RebuildImages),
             Use(ImageAutoencoder, code=CODE, kind="mlp", hidden=(1000, 500, 250)),
-            Schedule(epochs=60, batch=100, lr=1e-3, curve="cosine", warmup=0.02),
+            Schedule(epochs=60, batch=100, lr=2e-3, curve="cosine", warmup=0.05),
             name="mlp",
             parts=ALL,
         ),
         Training(
-            Use(RebuildImages, loss="l2"),
+            Use(RebuildImages),
             Use(ImageAutoencoder, code=CODE, kind="convolutional", width=32),
-            Schedule(epochs=20, batch=100, lr=1e-3, curve="cosine", warmup=0.02),
+            Schedule(epochs=20, batch=100, lr=4e-3, curve="cosine", warmup=0.05),
             name="convolutional",
             parts=ALL,
         ),
