@@ -25,14 +25,14 @@ pipeline = Pipeline(
     trainings=(
         Training(Use(PrincipalComponents, code=CODE), None, name="pca", parts=ALL),
         Training(
-            Use(RebuildImages),
+            Use(RebuildImages, shift=1),
             Use(ImageAutoencoder, code=CODE, kind="mlp", hidden=(1000, 500, 250)),
             Schedule(epochs=60, batch=100, lr=2e-3, curve="cosine", warmup=0.05),
             name="mlp",
             parts=ALL,
         ),
         Training(
-            Use(RebuildImages),
+            Use(RebuildImages, shift=1),
             Use(ImageAutoencoder, code=CODE, kind="convolutional", width=32),
             Schedule(epochs=20, batch=100, lr=4e-3, curve="cosine", warmup=0.05),
             name="convolutional",
