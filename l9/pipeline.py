@@ -14,6 +14,7 @@ from l9.config import Pipeline, Training, Use, with_defaults
 from l9.evaluate.curves import write_curves
 from l9.evaluate.initial import bring_weights, initial_weights
 from l9.evaluate.runs import mlflow_id
+from l9.evaluate.strips import write_side_by_side
 from l9.fingerprint import digest
 from l9.prep.sets import Options, Prepared, prepare_sets
 from l9.progress import Say
@@ -79,6 +80,7 @@ def run_pipeline(pipeline: Pipeline, options: Options, say: Say) -> dict[str, An
         results = [_train(job, pipeline, options, tracker, say) for job in jobs]
         metrics = gather_metrics([(job.training.name, result["metrics"]) for job, result in zip(jobs, results, strict=True)])
         write_curves(folder, [(job.training.name, result) for job, result in zip(jobs, results, strict=True)], pipeline.name)
+        write_side_by_side(folder, [(job.training.name, job.folder) for job in jobs], pipeline.name)
         tracker.log_metrics(folder, metrics)
     first = prepared[0].report()
     report = {

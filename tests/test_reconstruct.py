@@ -13,12 +13,13 @@ from l9.data.loader import Loader
 from l9.errors import TrainingError
 from l9.models.voxel_vae import VoxelAutoencoder
 from l9.models.voxnet import VoxNet
+from l9.tasks.code_pictures import shown_numbers
 from l9.tasks.contract import Report, Turn
 from l9.tasks.neighbours import Nearest, code_distances, grid_distances, two_dimensions
+from l9.tasks.normal_codes import kl_to_standard_normal
 from l9.tasks.reconstruct import Reconstruct
-from l9.tasks.reconstruction_pictures import shown_numbers
 from l9.tasks.voxel_codes import rebuilt_rows
-from l9.tasks.voxel_losses import CLIP, kl_to_standard_normal, stretched_cross_entropy, voxel_cross_entropy
+from l9.tasks.voxel_losses import CLIP, stretched_cross_entropy, voxel_cross_entropy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

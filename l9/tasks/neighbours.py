@@ -56,12 +56,24 @@ def grid_distances(one: UInt8[ndarray, "n v"], other: UInt8[ndarray, "m v"]) -> 
 def two_dimensions(codes: Float64[ndarray, "n z"]) -> tuple[Float64[ndarray, "n 2"], tuple[float, float]]:
     """Codes along their two directions of largest variance, and the share of the variance that each holds (principal components).
 
-    Signs are chosen so that a direction's largest component is positive: two runs draw the same picture. 0 where there is no variance.
+    0 where there is no variance.
     """
-    centred = codes - codes.mean(axis=0) if len(codes) else codes
-    _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
-    lengths, directions = np.pad(lengths, (0, 2))[:2], np.pad(directions, ((0, 2), (0, 0)))[:2]
-    signs = np.where(directions[np.arange(2), np.abs(directions).argmax(axis=1)] < 0, -1.0, 1.0)
+    mean, directions, deviations = principal_directions(codes, 2)
+    centred = codes - mean
     total = max(float(np.square(centred).sum()), np.finfo(np.float64).tiny)
-    shares = np.square(lengths) / total
-    return centred @ (directions * signs[:, None]).T, (float(shares[0]), float(shares[1]))
+    shares = np.square(deviations) * len(codes) / total
+    return centred @ directions.T, (float(shares[0]), float(shares[1]))
+
+
+def principal_directions(
+    codes: Float64[ndarray, "n z"], count: int
+) -> tuple[Float64[ndarray, "z"], Float64[ndarray, "c z"], Float64[ndarray, "c"]]:
+    """Mean, the `count` orthogonal directions of largest variance (length 1, largest first), and the standard deviation along each.
+
+    Signs are chosen so that a direction's largest component is positive: two runs find the same. Directions beyond what there is are 0.
+    """
+    mean = codes.mean(axis=0) if len(codes) else np.zeros(codes.shape[1])
+    _, lengths, directions = np.linalg.svd(codes - mean, full_matrices=False)
+    lengths, directions = np.pad(lengths, (0, count))[:count], np.pad(directions, ((0, count), (0, 0)))[:count]
+    signs = np.where(directions[np.arange(count), np.abs(directions).argmax(axis=1)] < 0, -1.0, 1.0)
+    return mean, directions * signs[:, None], lengths / np.sqrt(max(len(codes), 1))

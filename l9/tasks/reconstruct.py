@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy import ndarray
 from torch import Tensor, nn
 
@@ -18,15 +17,15 @@ from l9.draw.grid import sample_grid
 from l9.errors import TrainingError
 from l9.geometry.mesh import Axis
 from l9.models.voxel_vae import VoxelAutoencoder, drawn_code
+from l9.tasks.code_pictures import code_map
 from l9.tasks.contract import Picture, Player, Report, Task, Turn
 from l9.tasks.inputs import OccupancyInputs
 from l9.tasks.neighbours import Nearest, code_distances, grid_distances
+from l9.tasks.normal_codes import code_noise, kl_to_standard_normal
 from l9.tasks.pictures import ACROSS, PAGE, TILE
-from l9.tasks.reconstruction_pictures import code_map, drawn_page, morph_strip, reconstruction_page
+from l9.tasks.reconstruction_pictures import drawn_page, morph_strip, reconstruction_page
 from l9.tasks.voxel_codes import Coder, Rebuilt, batches_of
-from l9.tasks.voxel_losses import kl_to_standard_normal, stretched_cross_entropy, voxel_cross_entropy
-
-NOISE = 1  # a stream of random numbers apart from the augmentation's
+from l9.tasks.voxel_losses import stretched_cross_entropy, voxel_cross_entropy
 
 
 class Reconstruct(Task):
@@ -95,7 +94,7 @@ class Reconstruct(Task):
         """`cross_entropy`, summed over voxels and samples, and of a variational network `kl`, nats, with its weight."""
         x = self.inputs.augmented(batch) if self.augment else self.inputs.plain(batch)
         mean, log_variance = self._network.encode(x)
-        code = mean if log_variance is None else drawn_code(mean, log_variance, _noise(batch, mean))
+        code = mean if log_variance is None else drawn_code(mean, log_variance, code_noise(batch, mean))
         logits = self._network.decode(code).float()
         if self.stretched:
             terms = {"cross_entropy": stretched_cross_entropy(logits, x > 0, self.gamma).sum()}
@@ -132,7 +131,7 @@ class Reconstruct(Task):
         """`reconstructions`, `morph`, `codes`, and `drawn` from N(0, I)."""
         yield reconstruction_page(samples, report, self._coder, self.up)
         yield morph_strip(samples, report, self.morph, self._coder, self.up)
-        yield code_map(samples, self._coder.codes(samples), report)
+        yield code_map(self._coder.codes(samples), samples.labels, samples.classes, _map_title(len(samples), report))
         yield drawn_page(self._coder, self.up)
 
     def batch_picture(self, batch: Batch, samples: Samples) -> Picture:
@@ -185,10 +184,7 @@ def checked(samples: Samples, resolution: int) -> None:
             )
 
 
-def _noise(batch: Batch, like: Tensor) -> Tensor:
-    """Standard normal numbers of each sample's own, by (seed, epoch, position): the same however a batch is split over ranks."""
-    drawn = [
-        np.random.default_rng((batch.seed, batch.epoch, int(position), NOISE)).standard_normal(like.shape[1], np.float32)
-        for position in batch.positions
-    ]
-    return torch.from_numpy(np.stack(drawn) if drawn else np.zeros((0, like.shape[1]), np.float32)).to(like.device)
+def _map_title(count: int, report: Report) -> str:
+    known = report.metrics.get("knn_accuracy")
+    judged = "" if known is None else f"; nearest neighbours in all dimensions: {100 * known:.0f} % right"
+    return f"codes of {count:,} tested objects{judged}"

@@ -1,31 +1,23 @@
-"""Pictures of a voxel autoencoder: what it rebuilds, how objects morph, which codes lie together, and what codes by chance give."""
+"""Pictures of a voxel autoencoder: what it rebuilds, how objects morph, and what codes by chance give."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
 from numpy import ndarray
 
 from l9.data.samples import Samples
-from l9.draw.class_map import class_map
 from l9.draw.field_tile import field_tile
 from l9.draw.grid import sample_grid
 from l9.geometry.mesh import Axis
+from l9.tasks.code_pictures import SHOWN, shown_numbers
 from l9.tasks.contract import Picture, Report
-from l9.tasks.neighbours import two_dimensions
 from l9.tasks.voxel_codes import Coder
 
 TILE = 168  # pixels of a surface
-SHOWN = 8  # objects on the page of reconstructions, and codes drawn by chance
 LEVEL = 0.5  # the probability at which surfaces are drawn
 STEPS = 7  # from one object to the other, both ends included
 TRUTH = np.array([0.55, 0.55, 0.58])  # colour of what was measured; what is rebuilt is blue
 SEED = 0  # of the codes drawn by chance
-
-
-def shown_numbers(count: int) -> list[int]:
-    """At most eight numbers below `count`, evenly spread, no choice by result."""
-    return sorted({int(number) for number in np.linspace(0, count - 1, min(count, SHOWN))})
 
 
 def reconstruction_page(samples: Samples, report: Report, coder: Coder, up: Axis) -> Picture:
@@ -52,17 +44,6 @@ def morph_strip(samples: Samples, report: Report, wanted: str, coder: Coder, up:
     names = [pair.objects[0], *(f"{share:.2f}" for share in shares), pair.objects[1]]
     what = pair.classes[pair.labels[0]] if pair.labels[0] >= 0 else "object"
     return Picture("morph", sample_grid(tiles, names, len(tiles), f"from one {what} (left) to another, linear in the code"))
-
-
-def code_map(samples: Samples, codes: Float[ndarray, "n z"], report: Report) -> Picture:
-    """`codes`: each tested object at the two largest principal components of the codes, by class."""
-    places, shares = two_dimensions(codes)
-    known = report.metrics.get("knn_accuracy")
-    title = f"codes of {len(codes):,} tested objects" + (
-        "" if known is None else f"; nearest neighbours in all dimensions: {100 * known:.0f} % right"
-    )
-    names = tuple(f"component {number + 1}: {100 * share:.0f} % of the variance" for number, share in enumerate(shares))
-    return Picture("codes", class_map(places, samples.labels, samples.classes, title, (names[0], names[1])))
 
 
 def drawn_page(coder: Coder, up: Axis) -> Picture:

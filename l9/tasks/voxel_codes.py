@@ -13,7 +13,8 @@ from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.models.voxel_vae import VoxelAutoencoder
 from l9.tasks.inputs import OccupancyInputs
-from l9.tasks.voxel_losses import kl_to_standard_normal, voxel_cross_entropy
+from l9.tasks.normal_codes import kl_to_standard_normal
+from l9.tasks.voxel_losses import voxel_cross_entropy
 
 AT_ONCE = 32  # grids that go through the network together
 

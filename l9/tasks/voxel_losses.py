@@ -1,6 +1,6 @@
-"""Losses of a voxel autoencoder, one number a sample: cross-entropies of occupancy, and the divergence of its codes.
+"""Losses of a voxel autoencoder, one number a sample: cross-entropies of occupancy.
 
-sources  Brock, Lim, Ritchie, Weston, 2016, arXiv 1608.04236, section 2.2; Kingma & Welling, ICLR 2014, appendix B
+source  Brock, Lim, Ritchie, Weston, 2016, arXiv 1608.04236, section 2.2
 """
 
 import math
@@ -27,8 +27,3 @@ def stretched_cross_entropy(logits: Float[Tensor, "b ..."], occupied: Bool[Tenso
     output = torch.log(LEAST_OUTPUT + (1 - LEAST_OUTPUT) * torch.sigmoid(logits))
     left = (math.log(1 - LEAST_OUTPUT) + logsigmoid(-logits)).clamp_min(math.log(CLIP))
     return (-2 * gamma * target * output - 2 * (1 - gamma) * (1 - target) * left).flatten(1).sum(dim=1)
-
-
-def kl_to_standard_normal(mean: Float[Tensor, "b z"], log_variance: Float[Tensor, "b z"]) -> Float[Tensor, "b"]:
-    """KL(N(mean, variance) || N(0, I)) = -1/2 sum(1 + ln variance - mean^2 - variance), nats."""
-    return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(dim=1)
