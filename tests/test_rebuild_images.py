@@ -110,7 +110,7 @@ def test_two_kinds_are_rebuilt_and_told_apart(tmp_path, fitted):
     new.fit(known)
     before, after = new.evaluate(tested).metrics, task.evaluate(tested).metrics
     assert after["mse"] < 0.5 * before["mse"] and after["elbo_nats"] < 0.7 * before["elbo_nats"]
-    assert after["probe_accuracy"] > 0.9 and after["kmeans_accuracy"] >= 0.5
+    assert after["probe_accuracy"] > 0.8 and after["kmeans_accuracy"] >= 0.5
     assert after["iwae_nats"] < after["elbo_nats"]  # the tighter bound
     assert after["psnr"] == pytest.approx(-10 * math.log10(after["mse"] / 64))
     assert after["bits_per_dim"] == pytest.approx(after["elbo_nats"] / (64 * math.log(2)))
