@@ -15,7 +15,7 @@ from l9.errors import RefusedObject
 from l9.geometry.image import Image, checked_image
 from l9.readers import images
 from l9.readers.contract import REFUSE, Found
-from l9.readers.last_file import LastFile
+from l9.readers.last_files import LastFiles
 
 
 def read(data, ending=".png"):
@@ -129,7 +129,7 @@ def test_a_picture_that_no_stage_could_use_is_refused():
 
 def test_a_file_is_made_once_until_its_bytes_or_another_file_are_asked_for(tmp_path):
     made = []
-    last = LastFile(lambda stream: made.append(stream.read()) or len(made))
+    last = LastFiles(lambda stream: made.append(stream.read()) or len(made))
     first, second = tmp_path / "a", tmp_path / "b"
     first.write_bytes(b"1")
     second.write_bytes(b"2")
@@ -145,12 +145,30 @@ def test_a_file_is_made_once_until_its_bytes_or_another_file_are_asked_for(tmp_p
     assert [last.of(stream), last.of(stream), of(first)] == [5, 6, 7]
 
 
+def test_several_files_are_kept_while_they_are_few_and_small(tmp_path, monkeypatch):
+    """Of three files two are kept, those asked for last; a file too large to stand beside others is kept alone."""
+    monkeypatch.setattr("l9.readers.last_files.TOGETHER", 10)
+    made = []
+    last = LastFiles(lambda stream: made.append(stream.name[-1]) or len(stream.read()), files=2)
+
+    def of(name):
+        with (tmp_path / name).open("rb") as stream:
+            return last.of(stream)
+
+    for name, size in (("a", 1), ("b", 2), ("c", 3), ("d", 9)):
+        (tmp_path / name).write_bytes(bytes(size))
+    assert [of(name) for name in "abab"] == [1, 2, 1, 2] and made == ["a", "b"]
+    assert [of(name) for name in "caac"] == [3, 1, 1, 3] and made == ["a", "b", "c", "a"]
+    assert [of(name) for name in "ddac"] == [9, 9, 1, 3] and made == ["a", "b", "c", "a", "d", "a", "c"]
+    assert [of("d"), of("a")] == [9, 1] and made[-2:] == ["d", "a"]
+
+
 def test_nothing_is_kept_of_a_file_that_was_refused(tmp_path):
     def make(stream):
         raise RefusedObject("unreadable", ".*")
 
     (tmp_path / "a").write_bytes(b"1")
-    last = LastFile(make)
+    last = LastFiles(make)
     with (tmp_path / "a").open("rb") as stream, warnings.catch_warnings():
         for _ in range(2):
             with pytest.raises(RefusedObject):

@@ -22,7 +22,7 @@ from l9.errors import RefusedObject, UsageError
 from l9.geometry.image import Image, checked_image
 from l9.geometry.mesh import Axis
 from l9.readers.contract import Found
-from l9.readers.last_file import LastFile
+from l9.readers.last_files import LastFiles
 from l9.readers.lists import check_root, named
 from l9.readers.pickled_arrays import Bytes, read_arrays
 
@@ -103,7 +103,7 @@ def read_pickled(stream: BinaryIO) -> Batch:
     return _checked(Batch(found.values.reshape(-1, PLANES, SIDE, SIDE), np.array(labels, np.uint8)))
 
 
-_binary, _pickled = LastFile(read_binary), LastFile(read_pickled)
+_binary, _pickled = LastFiles(read_binary), LastFiles(read_pickled)
 
 
 def _labels(root: Path, name: str) -> UInt8[ndarray, "n"]:

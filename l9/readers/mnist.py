@@ -24,7 +24,7 @@ from l9.geometry.image import Image, checked_image
 from l9.geometry.mesh import Axis
 from l9.readers.contract import Found
 from l9.readers.idx import SIDE, count_images, read_images, read_labels
-from l9.readers.last_file import LastFile
+from l9.readers.last_files import LastFiles
 from l9.readers.lists import check_root, named
 
 VERSION = 1
@@ -88,7 +88,7 @@ def _bytes_of(listed: list[int | float]) -> UInt8[ndarray, "n"]:
     return steps.astype(np.uint8)
 
 
-_images, _digits = LastFile(read_images), LastFile(read_digits)
+_images, _digits = LastFiles(read_images), LastFiles(read_digits, files=len(DIGITS))
 
 
 def _of_idx(root: Path, validation: int) -> Iterator[Found]:

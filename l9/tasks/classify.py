@@ -1,4 +1,5 @@
-"""Classify objects, from occupancy grids (VoxNet) or point sets (PointNet): one random pose each in training, votes of many in tests.
+"""Classify objects, from occupancy grids (VoxNet) or point sets (PointNet): one random pose each in training, votes of many in tests;
+or pictures, warped at random in training, as they stand in tests.
 
 The scores of an object are the sum of the network's linear outputs over `votes` rotations about the vertical, as in the code of both
 papers (Maturana & Scherer, IROS 2015; Qi, Su, Mo, Guibas, CVPR 2017); its answer is their argmax. Probabilities are the softmax of
@@ -22,11 +23,13 @@ from l9.geometry.mesh import Axis
 from l9.models.pointnet import PENALTY_WEIGHT, transform_penalty
 from l9.tasks.contract import Picture, Player, Report, Task, Turn
 from l9.tasks.few_labels import few_labelled
+from l9.tasks.image_inputs import ImageInputs
 from l9.tasks.inputs import BOX_SIZE, Inputs, OccupancyInputs, PointInputs, log_box_size
 from l9.tasks.pictures import PAGE, TILE, classification_pictures, input_page
 from l9.tasks.scores import best_answers, classification_report, labelled
 
 MOMENTUM = 0.9  # of stochastic gradient descent, as VoxNet was trained
+VOTES = 12  # of grids and points, as in both papers
 
 
 @runtime_checkable
@@ -44,12 +47,18 @@ class Classify(Task):
     classes          names of the K classes, in the order of the labels
     up               the axis that points up
     inputs           "occupancy": column of that name, to networks of (B, 1, R, R, R) with +1 occupied and -1 empty; "points": the
-                     column of that name, to networks of (B, points, 3)
-    votes            rotations whose scores are summed in evaluation; for occupancy a divisor of the rotations stored
+                     column of that name, to networks of (B, points, 3); "image": the column of that name, to networks of (B, C, H, W),
+                     0 to 1
+    votes            rotations whose scores are summed in evaluation; for occupancy a divisor of the rotations stored; None: 12, and of
+                     pictures 1, as they stand
     points           points fed; in training drawn anew each time
-    shift            largest random shift of a grid along each axis, voxels
-    mirror           whether grids are mirrored at random along the two axes that are not up
+    shift            largest random shift along each axis: of a grid whole voxels, of a picture pixels and parts of them
+    mirror           whether grids are mirrored at random along the two axes that are not up, and pictures left to right; None: grids are
+                     and pictures are not, since the mirror image of a digit is none
     jitter           standard deviation of the noise on points, clipped at five of them; 0.01 and so 0.05 in the paper
+    turn             largest random turn of a picture either way, degrees
+    stretch          largest random change of a picture's width, height and shear, a share
+    elastic          standard deviation of a picture's elastic displacements, pixels; 0: none
     label_smoothing  share of the target spread over all classes
     optimizer        "sgd" has momentum 0.9; `lr` is its rate, `weight_decay` its decay
     box_size         whether the network is also given the logarithms of the box's sides (column `box_size`), which no pose changes:
@@ -62,12 +71,15 @@ class Classify(Task):
         self,
         classes: tuple[str, ...],
         up: Axis = "+Y",
-        inputs: Literal["occupancy", "points"] = "occupancy",
-        votes: int = 12,
+        inputs: Literal["occupancy", "points", "image"] = "occupancy",
+        votes: int | None = None,
         points: int = 1024,
         shift: int = 2,
-        mirror: bool = True,
+        mirror: bool | None = None,
         jitter: float = 0.01,
+        turn: int | float = 15.0,
+        stretch: int | float = 0.15,
+        elastic: int | float = 0.0,
         label_smoothing: float = 0.0,
         optimizer: Literal["adam", "adamw", "sgd"] = "adam",
         lr: float = 1e-3,
@@ -76,9 +88,15 @@ class Classify(Task):
         augment: bool = True,
         labels: int | None = None,
     ) -> None:
-        self.classes, self.votes, self.augment, self.labels = classes, votes, augment, labels
+        self.classes, self.augment, self.labels = classes, augment, labels
+        self.votes = votes if votes is not None else 1 if inputs == "image" else VOTES
         self.label_smoothing, self.optimizer, self.lr, self.weight_decay = label_smoothing, optimizer, lr, weight_decay
-        self.inputs: Inputs = OccupancyInputs(up, shift, mirror) if inputs == "occupancy" else PointInputs(up, points, jitter)
+        self.inputs: Inputs
+        if inputs == "image":
+            self.inputs = ImageInputs(shift, bool(mirror), turn, stretch, elastic)
+        else:
+            grids = OccupancyInputs(up, shift, mirror is not False)
+            self.inputs = grids if inputs == "occupancy" else PointInputs(up, points, jitter)
         self.box_size = box_size
         self.columns = (self.inputs.column, BOX_SIZE) if box_size else (self.inputs.column,)
 

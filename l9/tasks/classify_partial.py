@@ -74,8 +74,16 @@ class ClassifyPartial(Classify):
         weight_decay: float = 0.0,
         augment: bool = True,
     ) -> None:
-        about = (label_smoothing, optimizer, lr, weight_decay)
-        super().__init__(classes, up, "occupancy", 1, 0, 0, False, 0.0, *about, augment=augment)
+        super().__init__(
+            classes,
+            up,
+            votes=1,
+            label_smoothing=label_smoothing,
+            optimizer=optimizer,
+            lr=lr,
+            weight_decay=weight_decay,
+            augment=augment,
+        )
         self.inputs = PartialInputs(up, shift, mirror)
         self.columns = (PARTIAL,)
 

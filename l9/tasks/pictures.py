@@ -11,6 +11,7 @@ from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.draw.confusion import confusion_picture
 from l9.draw.grid import sample_grid
+from l9.draw.picture_tile import picture_tile
 from l9.draw.splat import splat_points, splat_voxels
 from l9.draw.tiles import grey_tile
 from l9.geometry.mesh import Axis
@@ -20,7 +21,7 @@ from l9.tasks.scores import reported_counts
 TILE = 128  # pixels of a sample's picture
 PAGE = 24  # samples on a page
 ACROSS = 6  # samples in a row of a page
-SHOWN = ("views", "occupancy", "points", "coarse_occupancy")  # columns a sample can be drawn from, the clearest first
+SHOWN = ("image", "views", "occupancy", "points", "coarse_occupancy")  # columns a sample can be drawn from, the clearest first
 
 
 def classification_pictures(samples: Samples, report: Report) -> list[Picture]:
@@ -62,6 +63,8 @@ def input_page(tiles: Sequence[ndarray], batch: Batch, samples: Samples) -> Pict
 
 
 def _drawn(column: str, cell: ndarray, up: Axis) -> ndarray:
+    if column == "image":
+        return picture_tile(np.ascontiguousarray(cell.transpose(1, 2, 0)), TILE)
     if column == "views":
         return grey_tile(cell[min(1, len(cell) - 1)], TILE)
     if column == "points":
