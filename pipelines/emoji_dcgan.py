@@ -6,7 +6,7 @@ expect  (to be filled from the full run) `kid` x 1000 with lite0's features, 968
         other real pictures `kid/floor` -1.8, of pictures blurred by 3x3 `kid/blur` 164, of a Gaussian of principal components
         `kid/pca_gaussian` 2,445
 gpu     --set sets.emoji.prep.pixels.size=64, and of dcgan and dcgan_shifted each --set trainings.dcgan.model.size=64
-        --set trainings.dcgan.model.width=64 --set trainings.dcgan.schedule.epochs=400: the paper's size; two moves of the generator in
+        --set trainings.dcgan.schedule.epochs=400: the paper's size; two moves of the generator in
         each step, as in the code that many start from: --set trainings.dcgan.task.generator_steps=2; not run here
 """
 
@@ -29,8 +29,8 @@ def baseline(kind: str) -> Training:
 
 
 def dcgan(name: str, shift: int) -> Training:
-    """The paper's networks, half as wide; with `shift` the discriminator, which soon knows so few pictures, sees them shifted."""
-    task, model = Use(PlayGan, discriminator_shift=shift), Use(Dcgan, size=32, width=32, features=True)
+    """The paper's networks; with `shift` the discriminator, which soon knows so few pictures, sees them shifted."""
+    task, model = Use(PlayGan, discriminator_shift=shift), Use(Dcgan, size=32, width=64, features=True)
     return Training(task, model, Schedule(epochs=60, batch=64), name, parts=ALL, init="lite0")
 
 
@@ -38,5 +38,5 @@ pipeline = Pipeline(
     name="emoji-dcgan",
     sets={"emoji": Set("emoji", small)},
     trainings=(baseline("floor"), baseline("blur"), baseline("pca_gaussian"), dcgan("dcgan", 0), dcgan("dcgan_shifted", 3)),
-    train=Train(precision="float32"),
+    train=Train(precision="bfloat16"),
 )

@@ -73,7 +73,7 @@ def test_mnist_gan(folder):
     assert set(report["metrics"]) >= MEASURES | {"diversity"}
     run = network_of(find_run(folder / "home", "latest"))
     pictures = {path.stem for path in (run / "pictures").iterdir()}
-    assert pictures == {"first_batch", "samples", "over_time", "interpolation", "memorisation"}
+    assert pictures == {"first_batch", "strip", "samples", "over_time", "interpolation", "memorisation"}
     stored = json.loads((run / "result.json").read_text())["metrics"]
     assert evaluate_run(folder / "home", "latest")["metrics"] == pytest.approx(stored, rel=1e-6)
 

@@ -46,7 +46,7 @@ def test_trained_it_answers_with_the_mean_or_the_median(tmp_path, loss):
     result = fit(write_facts(tmp_path / "run", facts), place=Home(tmp_path), say=quiet)
     # 0.02 a step at first: a pixel is at most 0.5 away. An absolute error's step does not shrink near its median, the rate does
     assert result["metrics"]["to_centre"] < (1e-3 if loss == "l2" else 0.02)
-    assert {"answers.png", "strip.png"} <= set(result["pictures"])
+    assert {"answers.png", "strip.png", "strip_truth.png"} <= set(result["pictures"])
     samples = Samples.of(store, part="test")
     assert result["metrics"]["mse"] > 1 and result["metrics"]["mae"] > 1 and len(samples) == 12
 

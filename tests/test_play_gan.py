@@ -256,7 +256,7 @@ def test_snapshots_are_kept_at_chosen_steps(samples):
     kept = task.buffers()["snapshots"]
     assert kept[0].any() and kept[2].any() and not kept[3].any() and not torch.equal(kept[0], kept[2])
     names = [picture.name for picture in task.pictures(samples, task.evaluate(samples))]
-    assert names == ["samples", "over_time", "interpolation"]
+    assert names == ["strip", "samples", "over_time", "interpolation"]
 
 
 def test_a_small_gan_learns_where_the_ink_is(samples):

@@ -36,6 +36,13 @@ def test_the_truth_stands_once_above_all_that_were_asked_the_same(tmp_path):
     assert bands(tmp_path / "run" / "pictures" / "side_by_side.png") == [10, 50, 80, 20, 90]
 
 
+def test_what_is_made_of_nothing_stands_without_a_truth(tmp_path):
+    trainings = [("ae", training(tmp_path / "a", 50, 10)), ("gan", training(tmp_path / "b", 80, 10))]
+    (tmp_path / "b" / "pictures" / "strip_truth.png").unlink()
+    write_side_by_side(tmp_path / "run", trainings, "run")
+    assert bands(tmp_path / "run" / "pictures" / "side_by_side.png") == [10, 50, 80]
+
+
 def test_of_several_seeds_the_first_is_drawn(tmp_path):
     trainings = [
         ("ae", training(tmp_path / "a", 50, 10)),

@@ -5,7 +5,7 @@ from picture_store import drawn_picture, picture_store
 
 from l9.data.samples import Samples
 from l9.errors import TrainingError
-from l9.tasks.unit_pictures import check_pictures, picture_bytes, picture_tiles, stored_pictures
+from l9.tasks.unit_pictures import check_pictures, picture_bytes, picture_strip, picture_tiles, stored_pictures
 
 
 def test_pictures_are_handed_out_from_0_to_1_in_the_samples_order(tmp_path):
@@ -25,6 +25,10 @@ def test_bytes_are_cut_off_outside_of_0_to_1_and_rounded():
 def test_tiles_are_rgb_of_the_wanted_edge():
     tiles = picture_tiles(torch.ones(2, 1, 6, 6), 24)
     assert [tile.shape for tile in tiles] == [(24, 24, 3)] * 2 and tiles[0].min() == 255
+
+
+def test_a_strip_is_one_row():
+    assert picture_strip(torch.zeros(3, 3, 7, 7)).shape == (56, 168, 3)
 
 
 def test_pictures_of_another_shape_or_none_at_all_are_refused(tmp_path):

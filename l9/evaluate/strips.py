@@ -1,4 +1,4 @@
-"""One figure of a whole run: what each training makes of the same samples, row by row, and these samples above them."""
+"""One figure of a whole run: what each training makes, row by row, below the samples that it was asked, where it was asked any."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from l9.draw.grid import sample_grid
 from l9.draw.png import write_png
 
 STRIP = "strip"  # a training's answers in a row, and its picture's name; after "<set>_" where several sets are tested
-TRUTH = "strip_truth"  # what it was asked
+TRUTH = "strip_truth"  # what it was asked; none of what is made out of noise
 
 
 def write_side_by_side(folder: Path, trainings: Sequence[tuple[str, Path]], title: str) -> list[str]:
@@ -18,26 +18,26 @@ def write_side_by_side(folder: Path, trainings: Sequence[tuple[str, Path]], titl
 
     trainings  name, and folder; of several seeds the first is drawn
     """
-    found: dict[str, dict[str, tuple[ndarray, ndarray]]] = {}
+    found: dict[str, dict[str, tuple[ndarray | None, ndarray]]] = {}
     for name, training in trainings:
         for path in sorted((training / "pictures").glob(f"*{STRIP}.png")):
             tested = path.stem.removesuffix(STRIP).rstrip("_")
             truth = path.with_name(path.name.replace(f"{STRIP}.png", f"{TRUTH}.png"))
-            if truth.is_file():
-                found.setdefault(tested, {}).setdefault(name or "training", (_read(truth), _read(path)))
+            asked = _read(truth) if truth.is_file() else None
+            found.setdefault(tested, {}).setdefault(name or "training", (asked, _read(path)))
     names = []
     for tested, rows in found.items():
         if len(rows) > 1:
             names.append(f"side_by_side{'_' if tested else ''}{tested}.png")
-            write_png(folder / "pictures" / names[-1], _page(rows, f"{title}: the same {tested or 'tested'} samples by each training"))
+            write_png(folder / "pictures" / names[-1], _page(rows, f"{title}: what each training makes{' of ' if tested else ''}{tested}"))
     return names
 
 
-def _page(rows: dict[str, tuple[ndarray, ndarray]], title: str) -> ndarray:
-    """Strips below each other; the truth stands once above all trainings that were asked the same."""
+def _page(rows: dict[str, tuple[ndarray | None, ndarray]], title: str) -> ndarray:
+    """Strips below each other; the truth stands once above all trainings that were asked the same, and none above those asked nothing."""
     asked: dict[bytes, dict[str, ndarray]] = {}
     for name, (truth, answers) in rows.items():
-        asked.setdefault(truth.tobytes(), {"truth": truth})[name] = answers
+        asked.setdefault(b"" if truth is None else truth.tobytes(), {} if truth is None else {"truth": truth})[name] = answers
     shown = [(name, strip) for group in asked.values() for name, strip in group.items()]
     return sample_grid([strip for _, strip in shown], [name for name, _ in shown], 1, title)
 

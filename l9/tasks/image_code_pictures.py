@@ -15,11 +15,10 @@ from l9.draw.grid import sample_grid
 from l9.tasks.code_pictures import shown_numbers
 from l9.tasks.contract import Picture, Report
 from l9.tasks.neighbours import principal_directions
-from l9.tasks.unit_pictures import picture_tiles, stored_pictures
+from l9.tasks.unit_pictures import picture_strip, picture_tiles, stored_pictures
 
 SHOWN = 10  # pictures on the page of reconstructions and in the strip
 TILE = 84  # pixels of a picture's edge
-STRIP_TILE = 56
 DRAWN = 30  # codes drawn by chance
 PAIRS, STEPS = 4, 9  # rows of an interpolation, and codes from one end to the other, both included
 SIDE, SIDE_TILE = 15, 42  # pictures along an edge of the manifold, and their edge, pixels
@@ -55,7 +54,7 @@ def strips(samples: Samples, coding: Coding) -> list[Picture]:
     """
     _, truth, rebuilt = _shown(samples, coding)
     rows = (("strip_truth", truth), ("strip", rebuilt))
-    return [Picture(name, np.concatenate(picture_tiles(x, STRIP_TILE), axis=1)) for name, x in rows]
+    return [Picture(name, picture_strip(x)) for name, x in rows]
 
 
 def interpolation_page(samples: Samples, coding: Coding) -> Picture:

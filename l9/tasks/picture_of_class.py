@@ -8,7 +8,6 @@ source  Bishop, Mixture density networks, 1994, section 1: the minimiser of the 
 from collections.abc import Iterable
 from typing import Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from l9.errors import TrainingError
 from l9.models.picture_table import PictureTable
 from l9.tasks.contract import Picture, Player, Report, Task, Turn
 from l9.tasks.scores import labelled
-from l9.tasks.unit_pictures import COLUMN, check_pictures, picture_tiles, stored_pictures, unit_pictures
+from l9.tasks.unit_pictures import COLUMN, check_pictures, picture_strip, picture_tiles, stored_pictures, unit_pictures
 
 TILE = 84  # pixels of a picture on the page
 REAL = 3  # training pictures of each class on the page
@@ -83,7 +82,9 @@ class PictureOfClass(Task):
         return Report({"mse": float(squared), "mae": float(absolute), "to_centre": float(away)})
 
     def pictures(self, samples: Samples, report: Report) -> Iterable[Picture]:
-        """`answers`: of each class what is learnt, what it should be, and training pictures; `strip`: the learnt ones alone."""
+        """`answers`: of each class what is learnt, what it should be, and training pictures; `strip`, `strip_truth`: what is learnt, and
+        a training picture of each class, for the run's figure.
+        """
         learnt = self._table.pictures_KCSS.detach().cpu()
         rows = [learnt, (self._lowest + self._highest) / 2]
         tiles = [picture_tiles(row, TILE) for row in rows]
@@ -93,7 +94,8 @@ class PictureOfClass(Task):
         title = f"what {self.by} makes of a class, the {name} of its training pictures, and some of these"
         page = sample_grid([tile for row in tiles for tile in row], captions, len(learnt), title)
         yield Picture("answers", page)
-        yield Picture("strip", np.concatenate(tiles[0], axis=1))
+        yield Picture("strip", picture_strip(learnt))
+        yield Picture("strip_truth", picture_strip(torch.stack([some[0] for some in self._shown])))
 
     def _best(self, pictures_NCSS: Float[Tensor, "n c s s"], end: Literal["lower", "higher"]) -> Float[Tensor, "c s s"]:
         """The picture of least loss; where there are several, of each pixel the lower or the higher end of those."""

@@ -24,8 +24,9 @@ from l9.tasks.gan_health import GanHealth, mean_distance, share_right
 from l9.tasks.gan_pictures import ACROSS, development_page, page_of_feed, sample_page, walk_page
 from l9.tasks.generated_measures import Measures, compared_tests, compared_training, measured
 from l9.tasks.nearest_training import memorisation_page
-from l9.tasks.unit_pictures import COLUMN, check_pictures, stored_pictures, unit_pictures
+from l9.tasks.unit_pictures import COLUMN, check_pictures, picture_strip, stored_pictures, unit_pictures
 
+STRIP = 10  # samples in the run's figure
 SHOWN = 64  # noises that are drawn again and again
 STREAM = 10  # of random numbers: the discriminator's noise; the generator's moves have the next ones
 SHIFTED = 1000  # of random numbers: how real pictures are shifted; generated ones have the next ones
@@ -178,8 +179,9 @@ class PlayGan(Task):
         return Report(metrics)
 
     def pictures(self, samples: Samples, report: Report) -> Iterable[Picture]:
-        """`samples`, `over_time`, `interpolation`, and with features `memorisation`."""
+        """`samples`, `over_time`, `interpolation`, with features `memorisation`, and the strip of the run's figure: the first samples."""
         made, steps = self._generated(self._fixed), int(self._made)
+        yield Picture("strip", picture_strip(made[:STRIP]))
         yield sample_page(made, f"after {steps:,} steps: averaged generator, noises of the run's seed")
         yield development_page(self._snapshots, self._snapshot_steps.tolist(), made[:ACROSS].cpu(), steps)
         yield walk_page(self._fixed, self.noise == "normal", self._generated)

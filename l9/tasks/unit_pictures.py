@@ -17,6 +17,7 @@ from l9.errors import TrainingError
 
 COLUMN = "image"
 AT_ONCE = 256  # pictures that are read together
+STRIP_TILE = 56  # pixels of a picture's edge in a strip
 
 
 def unit_pictures(batch: Batch) -> Float[Tensor, "b c h w"]:
@@ -51,3 +52,8 @@ def picture_bytes(x_BCHW: Float[Tensor, "b c h w"]) -> UInt8[ndarray, "b h w c"]
 def picture_tiles(x_BCHW: Float[Tensor, "b c h w"], edge: int) -> list[ndarray]:
     """A tile (edge, edge, 3) of each picture of 0..1; small ones are enlarged without smoothing."""
     return [picture_tile(np.ascontiguousarray(one), edge) for one in picture_bytes(x_BCHW)]
+
+
+def picture_strip(x_BCHW: Float[Tensor, "b c h w"]) -> UInt8[ndarray, "56 w2 3"]:
+    """Pictures of 0..1 in one row without words: a row of the figure that a run makes of its trainings (l9/evaluate/strips.py)."""
+    return np.concatenate(picture_tiles(x_BCHW, STRIP_TILE), axis=1)
