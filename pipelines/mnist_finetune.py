@@ -37,9 +37,9 @@ pipeline = Pipeline(
     sets={"digits": Set("mnist", Prep(Use(pixels, size=28, channels=1)))},
     trainings=(
         Training(
-            Use(RebuildImages, shift=1),
+            Use(RebuildImages, hide=0.5, shift=2),
             Use(ImageAutoencoder, **SIZES),
-            Schedule(epochs=20, batch=64, lr=2e-3, curve="cosine", warmup=0.05),
+            Schedule(epochs=40, batch=100, lr=3e-3, curve="cosine", warmup=0.05),
             name="ae",
             parts=ALL,
         ),

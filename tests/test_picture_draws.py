@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from l9.data.batch import Batch
-from l9.tasks.picture_draws import binarised, shifted
+from l9.tasks.picture_draws import binarised, hidden, shifted
 
 
 def batch_of(count, start=0, epoch=0, seed=7):
@@ -16,7 +16,7 @@ def batch_of(count, start=0, epoch=0, seed=7):
 
 def test_a_batch_in_two_halves_draws_the_same():
     x = torch.rand(8, 3, 6, 5, generator=torch.Generator().manual_seed(0))
-    for draw in (binarised, lambda pictures, batch: shifted(pictures, batch, 2)):
+    for draw in (binarised, lambda pictures, batch: shifted(pictures, batch, 2), lambda pictures, batch: hidden(pictures, batch, 0.5)):
         whole = draw(x, batch_of(8))
         halves = [draw(x[at : at + 4], batch_of(4, start=at)) for at in (0, 4)]
         assert torch.equal(whole, torch.cat(halves)) and whole.shape == x.shape
@@ -29,6 +29,14 @@ def test_pixels_are_drawn_with_the_chance_of_their_value():
     found = binarised(x, batch_of(400))
     assert set(found.unique().tolist()) == {0.0, 1.0} and found[..., 0].max() == 0 and found[..., 2].min() == 1
     assert abs(float(found[..., 1].mean()) - 0.25) < 4 * (0.25 * 0.75 / 40_000) ** 0.5
+
+
+def test_a_share_of_the_pixels_is_hidden_and_the_others_stay():
+    x = 1 + torch.rand(100, 1, 20, 20)
+    found = hidden(x, batch_of(100), 0.3)
+    assert torch.equal(found[found > 0], x[found > 0])
+    assert abs(float((found == 0).float().mean()) - 0.3) < 4 * (0.3 * 0.7 / 40_000) ** 0.5
+    assert hidden(x, batch_of(100), 0) is x
 
 
 def test_shifts_move_the_whole_picture_and_zeros_in():

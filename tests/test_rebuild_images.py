@@ -200,10 +200,23 @@ def test_the_first_batch_is_drawn_as_it_is_fed(tmp_path):
     assert pictures[0].name == "first_batch" and not np.array_equal(pictures[0].pixels, pictures[1].pixels)
 
 
-@pytest.mark.parametrize("settings", [{"loss": "l1"}, {"kl_weight": -1.0}, {"kl_weight": math.nan}, {"shift": -1}])
+@pytest.mark.parametrize("settings", [{"loss": "l1"}, {"kl_weight": -1.0}, {"kl_weight": math.nan}, {"shift": -1}, {"hide": 1.0}])
 def test_settings_without_meaning_are_refused(settings):
-    with pytest.raises(TrainingError, match="expected cross_entropy or l2, and 0 or more"):
+    with pytest.raises(TrainingError, match="expected cross_entropy or l2, 0 or more"):
         RebuildImages(**settings)
+
+
+def test_hidden_pixels_are_hidden_from_the_encoder_and_still_to_be_rebuilt(tmp_path):
+    """A network that ignores its code loses the same whatever the encoder sees; another one does not, and its batch is drawn hidden."""
+    samples, batch = samples_of(tmp_path, 10), batch_of(4)
+    whole, part = rebuild(), rebuild(hide=0.9)
+    with torch.no_grad():
+        assert terms(whole, batch) != terms(part, batch)
+        for task in (whole, part):
+            next(layer for layer in task.model.decoder if isinstance(layer, torch.nn.Linear)).weight.zero_()
+        assert terms(whole, batch) == terms(part, batch)
+    shown = [task.batch_picture(batch, samples).pixels for task in (whole, part)]
+    assert not np.array_equal(*shown)
 
 
 def test_only_an_autoencoder_of_pictures_can_rebuild():

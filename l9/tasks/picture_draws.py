@@ -1,4 +1,4 @@
-"""What is drawn of pictures in training: shifts and binarisations, of each sample's own by (seed, epoch, position).
+"""What is drawn of pictures in training: shifts, binarisations, hidden pixels, of each sample's own by (seed, epoch, position).
 
 So they are the same however a batch is split over ranks, and when a training is resumed.
 B pictures   C channels   H W rows and columns
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from l9.data.batch import Batch
 
-SHIFTS, PIXELS = 2, 3  # streams of random numbers apart from the augmentation's and the codes'
+SHIFTS, PIXELS, HIDDEN = 2, 3, 4  # streams of random numbers apart from the augmentation's and the codes'
 
 
 def shifted(x_BCHW: Float[Tensor, "b c h w"], batch: Batch, shift: int) -> Float[Tensor, "b c h w"]:
@@ -30,11 +30,21 @@ def shifted(x_BCHW: Float[Tensor, "b c h w"], batch: Batch, shift: int) -> Float
 
 def binarised(x_BCHW: Float[Tensor, "b c h w"], batch: Batch) -> Float[Tensor, "b c h w"]:
     """Each number of pictures of 0..1 drawn: 1 with the chance of its value, else 0 (dynamic binarisation)."""
+    return (_chances(x_BCHW, batch, PIXELS) < x_BCHW).to(x_BCHW.dtype)
+
+
+def hidden(x_BCHW: Float[Tensor, "b c h w"], batch: Batch, share: float) -> Float[Tensor, "b c h w"]:
+    """Each number set to 0 with the chance `share` (Vincent, Larochelle, Bengio, Manzagol, ICML 2008, section 2.3)."""
+    return x_BCHW * (_chances(x_BCHW, batch, HIDDEN) >= share) if share else x_BCHW
+
+
+def _chances(x_BCHW: Float[Tensor, "b c h w"], batch: Batch, stream: int) -> Float[Tensor, "b c h w"]:
+    """Uniform numbers in [0, 1) for every number of the pictures."""
     if not len(x_BCHW):
         return x_BCHW
     shape = tuple(x_BCHW.shape[1:])
-    chances = np.stack([_draws(batch, number, PIXELS).random(shape, np.float32) for number in range(len(x_BCHW))])
-    return (torch.from_numpy(chances).to(x_BCHW.device) < x_BCHW).to(x_BCHW.dtype)
+    drawn = np.stack([_draws(batch, number, stream).random(shape, np.float32) for number in range(len(x_BCHW))])
+    return torch.from_numpy(drawn).to(x_BCHW.device)
 
 
 def _draws(batch: Batch, number: int, stream: int) -> np.random.Generator:

@@ -1,7 +1,8 @@
 """Rebuild pictures from a code of few numbers: an autoencoder, plain or variational, how much is lost, and what its codes are good for.
 
 sources  Hinton & Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 2006; Kingma & Welling, Auto-encoding
-         variational Bayes, ICLR 2014; Burda, Grosse, Salakhutdinov, Importance weighted autoencoders, ICLR 2016
+         variational Bayes, ICLR 2014; Burda, Grosse, Salakhutdinov, Importance weighted autoencoders, ICLR 2016; Vincent, Larochelle,
+         Bengio, Manzagol, Extracting and composing robust features with denoising autoencoders, ICML 2008
 """
 
 import math
@@ -25,7 +26,7 @@ from l9.tasks.contract import Picture, Player, Report, Task, Turn
 from l9.tasks.image_code_pictures import drawn_page, interpolation_page, manifold_axes, manifold_page, reconstruction_page, strips
 from l9.tasks.image_codes import ImageCoder
 from l9.tasks.normal_codes import code_noise, kl_to_standard_normal
-from l9.tasks.picture_draws import binarised, shifted
+from l9.tasks.picture_draws import binarised, hidden, shifted
 from l9.tasks.pictures import ACROSS, PAGE, TILE
 from l9.tasks.rebuilt_report import judgeable, map_title, rebuilt_report
 from l9.tasks.scores import best_answers
@@ -42,6 +43,8 @@ class RebuildImages(Task):
     binarise    in training each pixel is drawn anew at each visit, 1 with the chance of its stored value (dynamic binarisation): for
                 sets of grey values. What is tested is binary already, such as a set of `pixels(binarised=True)`
     shift       in training pictures are moved at random by at most so many whole pixels along either axis, before they are binarised
+    hide        share of the pixels that the encoder is shown as 0 in training, drawn anew at each visit; all are to be rebuilt: a denoising
+                autoencoder, whose codes say more of what a picture shows
     """
 
     columns = (COLUMN,)
@@ -52,14 +55,15 @@ class RebuildImages(Task):
         kl_weight: float = 1.0,
         binarise: bool = False,
         shift: int = 0,
+        hide: float = 0.0,
         optimizer: Literal["adam", "adamw", "sgd"] = "adam",
         lr: float = 1e-3,
         weight_decay: float = 0.0,
     ) -> None:
-        if loss not in ("cross_entropy", "l2") or not (math.isfinite(kl_weight) and kl_weight >= 0) or shift < 0:
-            given = f"loss is '{loss}', kl_weight {kl_weight}, shift {shift}"
-            raise TrainingError(f"RebuildImages: {given}; expected cross_entropy or l2, and 0 or more of the others")
-        self.kind, self.kl_weight, self.binarise, self.shift = loss, kl_weight, binarise, shift
+        if loss not in ("cross_entropy", "l2") or not (math.isfinite(kl_weight) and kl_weight >= 0) or shift < 0 or not 0 <= hide < 1:
+            given = f"loss is '{loss}', kl_weight {kl_weight}, shift {shift}, hide {hide}"
+            raise TrainingError(f"RebuildImages: {given}; expected cross_entropy or l2, 0 or more of the others, and hide below 1")
+        self.kind, self.kl_weight, self.binarise, self.shift, self.hide = loss, kl_weight, binarise, shift, hide
         self.optimizer, self.lr, self.weight_decay = optimizer, lr, weight_decay
 
     def labelled(self, samples: Samples) -> bool:
@@ -91,8 +95,8 @@ class RebuildImages(Task):
 
     def loss(self, turn: Turn, batch: Batch) -> dict[str, Tensor]:
         """`cross_entropy` or `l2`, summed over pixels and samples, and of a variational network `kl`, nats, with its weight."""
-        x = self._fed(batch)
-        mean, log_variance = self._network.encode(x)
+        x = self._wanted(batch)
+        mean, log_variance = self._network.encode(hidden(x, batch, self.hide))
         code = mean if log_variance is None else drawn_code(mean, log_variance, code_noise(batch, mean))
         logits = self._network.decode(code).float()
         if self.kind == "l2":
@@ -137,7 +141,7 @@ class RebuildImages(Task):
 
     def batch_picture(self, batch: Batch, samples: Samples) -> Picture:
         """The first 24 pictures of the batch, as they are fed."""
-        tiles = picture_tiles(self._fed(batch)[:PAGE], TILE)
+        tiles = picture_tiles(hidden(self._wanted(batch), batch, self.hide)[:PAGE], TILE)
         captions = [samples.objects[int(number)] for number in batch.samples[:PAGE]]
         title = f"what the network is fed: {len(tiles):,} of {batch.total:,} samples of a batch"
         return Picture("first_batch", sample_grid(tiles, captions, ACROSS, title))
@@ -159,7 +163,7 @@ class RebuildImages(Task):
     def _check(self, samples: Samples) -> None:
         check_pictures(samples, self._network.channels, self._network.size, "ImageAutoencoder")
 
-    def _fed(self, batch: Batch) -> Float[Tensor, "b c s s"]:
-        """Pictures of 0..1 as the network learns from them: moved, then binarised, where that is asked for."""
+    def _wanted(self, batch: Batch) -> Float[Tensor, "b c s s"]:
+        """Pictures of 0..1 as they are to be rebuilt: moved, then binarised, where that is asked for."""
         x = shifted(unit_pictures(batch), batch, self.shift)
         return binarised(x, batch) if self.binarise else x
