@@ -28,7 +28,7 @@ reader: l9.readers.images:read
 axes: {unit: pixel}
 shards: 2
 """
-MEASURES = {"kid", "kid_std", "fid_lite0", "precision", "recall", "authenticity_pixels", "authenticity_features", "copied"}
+MEASURES = {"kid", "kid_std", "fid_lite0", "precision", "recall", "novelty_pixels", "novelty_features", "copied"}
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

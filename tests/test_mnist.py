@@ -100,6 +100,13 @@ def test_counts_and_labels_that_disagree_are_refused(tmp_path):
         list(mnist.find(tmp_path.parent))
 
 
+def test_a_file_of_pictures_that_is_cut_is_refused_once_for_all(tmp_path):
+    root = mnist_idx(tmp_path)
+    images = root / "train-images-idx3-ubyte"
+    images.write_bytes(images.read_bytes()[:-784])
+    refused(lambda: list(mnist.find(root)), "truncated", "bytes after the header")
+
+
 @pytest.mark.parametrize("validation", [-1, 7])
 def test_more_validation_than_there_is_is_refused(tmp_path, validation):
     with pytest.raises(UsageError, match=f"parameters.validation is {validation}; expected 0 to 6"):

@@ -39,8 +39,8 @@ def test_baselines_in_order(store, features):
     found = {kind: evaluated(store, features, kind, components=8) for kind in TITLES}
     metrics = {kind: one for kind, (one, _) in found.items()}
     assert metrics["floor"]["kid"] < metrics["blur"]["kid"] and metrics["floor"]["kid"] < metrics["pca_gaussian"]["kid"]
-    assert metrics["copies"]["copied"] == 1 and metrics["copies"]["authenticity_pixels"] == 0
-    assert metrics["floor"]["copied"] < 0.3 and metrics["floor"]["authenticity_pixels"] == pytest.approx(1, abs=0.3)
+    assert metrics["copies"]["copied"] == 1 and metrics["copies"]["novelty_pixels"] == 0
+    assert metrics["floor"]["copied"] < 0.3 and metrics["floor"]["novelty_pixels"] == pytest.approx(1, abs=0.3)
     assert metrics["floor"]["generated"] == metrics["floor"]["tested"] == 20 and metrics["copies"]["tested"] == 40
     assert [one.name for one in found["blur"][1]] == ["samples", "memorisation"]
 
@@ -80,5 +80,5 @@ def test_refusals(store, features, tmp_path):
         task.fit(Samples.of(store, part="train"))
     task.bind(features)
     task.fit(Samples.of(store, part="train"))
-    with pytest.raises(TrainingError, match="expected pixels of one size"):
+    with pytest.raises(TrainingError, match=r"takes \(3, 16, 16\); expected pixels"):
         task.evaluate(Samples.of(picture_store(tmp_path, 20, 12, 3), part="test"))

@@ -75,6 +75,13 @@ def test_wrong_words_are_refused(tmp_path):
     task.bind(PictureTable(CLASSES, size=8))
     with pytest.raises(TrainingError, match=r"pictures of shape \(1, 6, 6\) and PictureTable takes"):
         task.fit(samples)
+    task = PictureOfClass(CLASSES)
+    task.bind(PictureTable(CLASSES, size=6))
+    task.fit(samples)
+    coloured = Samples.of(picture_store(tmp_path / "other", count=20, size=6, channels=3), part="test")
+    for asked in (task.check_test, task.evaluate):
+        with pytest.raises(TrainingError, match=r"pictures of shape \(3, 6, 6\)"):
+            asked(coloured)
     with pytest.raises(RecipeError, match="size 0"):
         PictureTable(CLASSES, size=0)
     with pytest.raises(ShapeError, match="labels -1 to 1; expected 0 to 1"):

@@ -280,8 +280,8 @@ def test_grey_pictures_are_no_matter_of_two_values(tmp_path):
     with pytest.raises(TrainingError, match=r"met a pixel of \d+; expected 0 and 255: pixels\(channels=1, binarised=True\)"):
         task_of(grey)
     task = task_of(grey, binarise=True)
-    for asked in (task.evaluate, task.labelled):
+    for asked in (task.evaluate, task.check_test):
         with pytest.raises(TrainingError, match="expected 0 and 255"):
             asked(grey)
-    assert task.labelled(samples_of(tmp_path / "black and white", "test"))
+    task.check_test(samples_of(tmp_path / "black and white", "test"))
     assert task_of(grey, network(values=256)).evaluate(grey).metrics["bits_per_dim"] == pytest.approx(8, rel=0.1)

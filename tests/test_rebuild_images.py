@@ -237,6 +237,19 @@ def test_pictures_that_do_not_fit_are_refused(tmp_path):
 
 def test_grey_pictures_are_not_tested_where_binary_ones_are_learnt(tmp_path):
     binary, grey = samples_of(tmp_path / "a", 10), samples_of(tmp_path / "b", 10, channels=3)  # colours of 180 to 255
-    assert rebuild(binarise=True).labelled(binary) and rebuild().labelled(grey)
+    rebuild(binarise=True).check_test(binary)
+    rebuild(channels=3).check_test(grey)
     with pytest.raises(TrainingError, match=r"expected a test set of pixels\(binarised=True\)"):
-        rebuild(binarise=True).labelled(grey)
+        rebuild(channels=3, binarise=True).check_test(grey)
+    with pytest.raises(TrainingError, match="expected pixels"):
+        rebuild().check_test(grey)
+
+
+def test_without_augmentation_nothing_is_moved_or_hidden_and_held_out_pictures_are_still_drawn():
+    """As learning by heart wants it: the same at each visit. What is held out is as comparable as what is tested."""
+    grey = batch_of(4, scale=0.5)
+    task = rebuild(shift=2, hide=0.5, binarise=True, augment=False)
+    first, again = (terms(task, replace(grey, epoch=epoch)) for epoch in (0, 1))
+    assert first == again == terms(rebuild(), batch_of(4, scale=0.0))  # 127 of 255 is cut to 0
+    task.model.eval()
+    assert terms(task, grey) == terms(rebuild(binarise=True), grey)

@@ -43,6 +43,12 @@ def test_what_is_made_of_nothing_stands_without_a_truth(tmp_path):
     assert bands(tmp_path / "run" / "pictures" / "side_by_side.png") == [10, 50, 80]
 
 
+def test_a_training_may_be_called_truth(tmp_path):
+    trainings = [("truth", training(tmp_path / "a", 50, 10)), ("vae", training(tmp_path / "b", 80, 10))]
+    write_side_by_side(tmp_path / "run", trainings, "run")
+    assert bands(tmp_path / "run" / "pictures" / "side_by_side.png") == [10, 50, 80]
+
+
 def test_of_several_seeds_the_first_is_drawn(tmp_path):
     trainings = [
         ("ae", training(tmp_path / "a", 50, 10)),

@@ -1,4 +1,4 @@
-"""`l9 predict RUN FILE`: one file of a person's own through the run's reader limits, stages and network."""
+"""`l9 predict RUN FILE`: one file of a person's own through the sandbox with its usual limits, the run's stages and network."""
 
 from pathlib import Path
 from typing import Any, cast

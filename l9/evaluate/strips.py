@@ -35,10 +35,11 @@ def write_side_by_side(folder: Path, trainings: Sequence[tuple[str, Path]], titl
 
 def _page(rows: dict[str, tuple[ndarray | None, ndarray]], title: str) -> ndarray:
     """Strips below each other; the truth stands once above all trainings that were asked the same, and none above those asked nothing."""
-    asked: dict[bytes, dict[str, ndarray]] = {}
+    asked: dict[bytes, list[tuple[str, ndarray]]] = {}
     for name, (truth, answers) in rows.items():
-        asked.setdefault(b"" if truth is None else truth.tobytes(), {} if truth is None else {"truth": truth})[name] = answers
-    shown = [(name, strip) for group in asked.values() for name, strip in group.items()]
+        head = [] if truth is None else [("truth", truth)]
+        asked.setdefault(b"" if truth is None else truth.tobytes(), head).append((name, answers))
+    shown = [row for group in asked.values() for row in group]
     return sample_grid([strip for _, strip in shown], [name for name, _ in shown], 1, title)
 
 

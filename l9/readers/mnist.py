@@ -23,7 +23,7 @@ from l9.errors import RefusedObject, UsageError
 from l9.geometry.image import Image, checked_image
 from l9.geometry.mesh import Axis
 from l9.readers.contract import Found
-from l9.readers.idx import SIDE, count_images, read_images, read_labels
+from l9.readers.idx import SIDE, read_images, read_labels
 from l9.readers.last_files import LastFiles
 from l9.readers.lists import check_root, named
 
@@ -95,7 +95,7 @@ def _of_idx(root: Path, validation: int) -> Iterator[Found]:
     for part, split in PARTS.items():
         images, labels = (_listed(root, f"{part}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
         with named(images), (root / images).open("rb") as stream:
-            count = count_images(stream)
+            count = len(read_images(stream))  # all of it: a file that is cut is refused once, and not picture by picture
         with named(labels), (root / labels).open("rb") as stream:
             said = read_labels(stream)
         if len(said) != count:

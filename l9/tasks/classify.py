@@ -140,6 +140,10 @@ class Classify(Task):
         """ln K: every class equally likely."""
         return math.log(len(self.classes))
 
+    def check_test(self, samples: Samples) -> None:
+        """TrainingError if a sample to be tested has no label."""
+        labelled(samples, self.classes)
+
     def evaluate(self, samples: Samples) -> Report:
         """Accuracy, class accuracy and loss of the summed votes (l9/tasks/scores.py); outcomes add how many votes agree, of how many."""
         batches = Loader(labelled(samples, self.classes), self.columns, seed=0, training=False).sequential()

@@ -142,6 +142,9 @@ class Task:
         """Whether what is to be tested has labels to compare answers with. Before `bind`, so that no training ends without metrics."""
         return True
 
+    def check_test(self, samples: Samples) -> None:
+        """After `fit` and before the first step: TrainingError where these samples could not be evaluated after the last one."""
+
     def evaluate(self, samples: Samples) -> Report:
         """Metrics over all samples, deterministic."""
         raise NotImplementedError

@@ -31,7 +31,7 @@ def kernel_distance(generated: Float64[ndarray, "n d"], real: Float64[ndarray, "
     """Unbiased squared maximum mean discrepancy of the kernel (x.y / d + 1)^3, times 1000; below 0 by chance where nothing differs.
 
     The distance is that of all pictures, of least variance. Its deviation is that of 100 subsets, drawn by `seed` without repeats, of
-    half the smaller set, at most 1,000: they scatter more than sets of the whole size would.
+    half the smaller set, at most 1,000: about as whole sets scatter that differ, and more where nothing does or a set is larger.
 
     raises  ValueError for less than two pictures of either
     """

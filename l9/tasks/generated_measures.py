@@ -16,7 +16,7 @@ from l9.errors import TrainingError
 from l9.models.lite_features import LiteFeatures
 from l9.tasks.feature_distances import gaussian_distance, kernel_distance, precision_and_recall
 from l9.tasks.nearest_training import Memorisation, nearest_training
-from l9.tasks.unit_pictures import stored_pictures
+from l9.tasks.unit_pictures import COLUMN, spread, stored_pictures
 
 AT_ONCE = 256  # pictures that the network sees together
 MOST_NUMBERS = 2**27  # in the training pictures that are compared, 0.5 GiB: 43,690 of 3 x 32 x 32, 10,922 of 3 x 64 x 64
@@ -43,7 +43,7 @@ def measured(
     kid         KID x 1000 with lite0's features, lower is better, about 0 where nothing differs; `kid_std` its deviation over subsets
     fid_lite0   Frechet distance of Gaussians in lite0's features, too large for few pictures: `generated` and `tested` say how many
     precision   share of generated pictures that could be real;  recall  share of real ones that could be generated
-    authenticity_pixels, authenticity_features, copied   see `Memorisation.metrics`
+    novelty_pixels, novelty_features, copied   see `Memorisation.metrics`
     raises      TrainingError where the network has no weights, pictures are not finite, or there are less than two of either
     """
     features.check_loaded()
@@ -76,16 +76,14 @@ def features_of(features: LiteFeatures, x_BCHW: Float[Tensor, "b c h w"]) -> Flo
 
 def compared_training(samples: Samples) -> Float[Tensor, "k c h w"]:
     """The training pictures that are compared: all, or as many as 0.5 GiB holds, evenly spread, where they are more."""
-    numbers = int(np.prod(samples.stores[0].column("image").shape))
-    return stored_pictures(_spread(samples, max(1, MOST_NUMBERS // numbers)))
+    return stored_pictures(spread(samples, most_pictures(samples)))
 
 
 def compared_tests(samples: Samples) -> Float[Tensor, "m c h w"]:
-    """The test pictures that are compared, and as many as are generated: all, or 5,000 evenly spread."""
-    return stored_pictures(_spread(samples, MOST_TESTED))
+    """The test pictures that are compared, and as many as are generated: all, or 5,000, or as many as 0.5 GiB holds, evenly spread."""
+    return stored_pictures(spread(samples, min(MOST_TESTED, most_pictures(samples))))
 
 
-def _spread(samples: Samples, most: int) -> Samples:
-    if len(samples) <= most:
-        return samples
-    return samples.subset(np.linspace(0, len(samples) - 1, most).astype(np.int64))
+def most_pictures(samples: Samples) -> int:
+    """How many of them 0.5 GiB holds as float32; at least 1."""
+    return max(1, MOST_NUMBERS // int(np.prod(samples.stores[0].column(COLUMN).shape)))

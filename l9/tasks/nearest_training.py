@@ -3,8 +3,9 @@
 Pixels alone miss a picture that was shifted; features alone miss fine detail. Both are compared with how near new real pictures, those of
 the test part, come to the training pictures.
 
-sources  Goodfellow et al., Generative adversarial nets, NIPS 2014 (the nearest training picture beside each sample); ratios as in
-         Alaa et al., How faithful is your synthetic data?, ICML 2022, whose authenticity compares the same distances
+sources  Goodfellow et al., Generative adversarial nets, NIPS 2014 (the nearest training picture beside each sample); after
+         Meehan, Chaudhuri, Dasgupta, A non-parametric test to detect data-copying in generative models, AISTATS 2020, which compares
+         the same two sets of distances by ranks
 """
 
 from dataclasses import dataclass
@@ -43,8 +44,9 @@ def nearest_training(samples: Float[ndarray, "n d"], training: Float[ndarray, "m
         distances = code_distances(ours, training[start : start + AT_ONCE].astype(np.float64))
         best, here = distances.argmin(axis=1), distances.min(axis=1)
         numbers, least = np.where(here < least, start + best, numbers), np.minimum(here, least)
-    differences = ours - training[numbers]  # again, without the rounding of |x|^2 + |y|^2 - 2 x.y
-    return NearestTraining(numbers, np.sqrt(np.square(differences).sum(axis=1)))
+    # again, without the rounding of |x|^2 + |y|^2 - 2 x.y
+    squares = [np.square(one - training[number]).sum() for one, number in zip(ours, numbers, strict=True)]
+    return NearestTraining(numbers, np.sqrt(np.array(squares, np.float64)))
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,15 @@ class Memorisation:
     test_by_features: NearestTraining
 
     def metrics(self) -> dict[str, float]:
-        """`authenticity_pixels`, `authenticity_features`, `copied`.
+        """`novelty_pixels`, `novelty_features`, `copied`.
 
-        authenticity  the samples' median distance to their nearest training picture over that of the test pictures. Below 1: nearer to the
-                      training pictures than new real ones are; 0: copies. Left out where the test pictures are training pictures
-        copied        share of samples that are as near, by features, as the nearest 1 % of the test pictures, or nearer
+        novelty  the samples' median distance to their nearest training picture over that of the test pictures. Below 1: nearer to the
+                 training pictures than new real ones are; 0: copies. Left out where the test pictures are training pictures
+        copied   share of samples that are as near, by features, as the nearest 1 % of the test pictures, or nearer
         """
         pairs = {"pixels": (self.by_pixels, self.test_by_pixels), "features": (self.by_features, self.test_by_features)}
         medians = {space: (float(np.median(one.distances)), float(np.median(test.distances))) for space, (one, test) in pairs.items()}
-        found = {f"authenticity_{space}": ours / theirs for space, (ours, theirs) in medians.items() if theirs > 0}
+        found = {f"novelty_{space}": ours / theirs for space, (ours, theirs) in medians.items() if theirs > 0}
         limit = np.percentile(self.test_by_features.distances, COPIED)
         return found | {"copied": float((self.by_features.distances <= limit).mean())}
 

@@ -18,7 +18,7 @@ from l9.models.lite_features import LiteFeatures
 from l9.tasks.contract import Picture, Report, Task
 from l9.tasks.generated_measures import Measures, compared_tests, compared_training, measured
 from l9.tasks.nearest_training import memorisation_page
-from l9.tasks.unit_pictures import COLUMN, picture_tiles
+from l9.tasks.unit_pictures import COLUMN, check_pictures, picture_tiles
 
 Kind = Literal["floor", "copies", "blur", "pca_gaussian"]
 TITLES = {
@@ -27,6 +27,7 @@ TITLES = {
     "blur": "pictures of the test part, each pixel the mean of 3 x 3",
     "pca_gaussian": "drawn from a Gaussian fitted to the training pictures",
 }
+LEAST = 2  # pictures of a kind that can be compared
 PAGE, ACROSS, TILE = 64, 16, 64  # pictures on the page, in a row, and pixels of a tile
 
 
@@ -34,7 +35,8 @@ class PictureBaseline(Task):
     """One of four, against the test pictures as `l9.tasks.generated_measures.measured` has it.
 
     kind        "floor": half of the test pictures against the other half, drawn by `seed`: nothing differs but the draw
-                "copies": as many training pictures, drawn by `seed`, as there are test pictures: what learning by heart gets
+                "copies": as many training pictures, drawn by `seed`, as there are test pictures, or all where they are fewer: what
+                learning by heart gets
                 "blur": the same half, each pixel the mean of its 3 x 3 neighbours (edges repeated), against the other half
                 "pca_gaussian": as many draws as there are test pictures, by `seed`, from the Gaussian of the training pictures' largest
                 principal components, cut to 0..1
@@ -56,16 +58,23 @@ class PictureBaseline(Task):
         super().bind(model)
 
     def fit(self, samples: Samples) -> None:
-        """Keep the training pictures that are compared. TrainingError where the features have no weights."""
+        """Keep the training pictures that are compared. TrainingError where the features have no weights, or there are less than two."""
         self._features.check_loaded()
+        if len(samples) < LEAST:
+            raise TrainingError(f"PictureBaseline got {len(samples)} training pictures; expected at least {LEAST}")
         self._train = compared_training(samples)
 
+    def check_test(self, samples: Samples) -> None:
+        """TrainingError where test pictures are of another shape than the training pictures, or too few to be halved."""
+        channels, size, _ = self._train.shape[1:]
+        check_pictures(samples, channels, size, "this baseline, as it was fitted,")
+        if len(samples) < 2 * LEAST:
+            raise TrainingError(f"PictureBaseline got {len(samples)} test pictures; expected at least {2 * LEAST}")
+
     def evaluate(self, samples: Samples) -> Report:
-        """The metrics of `measured`. TrainingError where test pictures are of another shape than the training pictures."""
+        """The metrics of `measured`; refused as `check_test` does."""
+        self.check_test(samples)
         test = compared_tests(samples)
-        if test.shape[1:] != self._train.shape[1:]:
-            shapes = f"test pictures are {tuple(test.shape[1:])}, training pictures {tuple(self._train.shape[1:])}"
-            raise TrainingError(f"{shapes}; expected pixels of one size and number of channels in both sets")
         self._generated, against = self._pair(test)
         self._measures: Measures = measured(self._generated, against, self._train, self._features, self.seed)
         return Report(dict(self._measures.metrics))

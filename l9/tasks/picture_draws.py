@@ -34,8 +34,8 @@ def binarised(x_BCHW: Float[Tensor, "b c h w"], batch: Batch) -> Float[Tensor, "
 
 
 def hidden(x_BCHW: Float[Tensor, "b c h w"], batch: Batch, share: float) -> Float[Tensor, "b c h w"]:
-    """Each number set to 0 with the chance `share` (Vincent, Larochelle, Bengio, Manzagol, ICML 2008, section 2.3)."""
-    return x_BCHW * (_chances(x_BCHW, batch, HIDDEN) >= share) if share else x_BCHW
+    """Each pixel, all its channels, set to 0 with the chance `share` (Vincent, Larochelle, Bengio, Manzagol, ICML 2008, section 2.3)."""
+    return x_BCHW * (_chances(x_BCHW[:, :1], batch, HIDDEN) >= share) if share else x_BCHW
 
 
 def _chances(x_BCHW: Float[Tensor, "b c h w"], batch: Batch, stream: int) -> Float[Tensor, "b c h w"]:

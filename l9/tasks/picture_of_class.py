@@ -51,11 +51,11 @@ class PictureOfClass(Task):
         """Keep what the answers should become: of each class the mean, and the median, of its training pictures."""
         check_pictures(samples, self._table.channels, self._table.size, "PictureTable")
         labels = torch.from_numpy(labelled(samples, self.classes).labels)
-        self._real = stored_pictures(samples)
-        members = [self._real[labels == number] for number in range(len(self.classes))]
+        pictures = stored_pictures(samples)
+        members = [pictures[labels == number] for number in range(len(self.classes))]
         if lacking := [name for name, some in zip(self.classes, members, strict=True) if len(some) == 0]:
             raise TrainingError(f"no training picture of {', '.join(lacking)}; check fold, classes and labels with l9 data check")
-        self._shown = [some[:REAL] for some in members]
+        self._shown = [some[:REAL].clone() for some in members]
         self._lowest, self._highest = (torch.stack([self._best(some, end) for some in members]) for end in ("lower", "higher"))
 
     def players(self) -> dict[str, Player]:
@@ -66,6 +66,10 @@ class PictureOfClass(Task):
         """`l2` or `l1`, summed over pixels and samples."""
         return {self.by: self._errors(unit_pictures(batch), self._table(batch.labels))}
 
+    def check_test(self, samples: Samples) -> None:
+        """TrainingError for pictures of another shape, or a sample without a label."""
+        check_pictures(labelled(samples, self.classes), self._table.channels, self._table.size, "PictureTable")
+
     def evaluate(self, samples: Samples) -> Report:
         """Of the test pictures, each answered by its class's.
 
@@ -74,7 +78,8 @@ class PictureOfClass(Task):
                  to_centre  largest difference of any pixel of the table from the mean (l2) or the median (l1) of the training pictures; of
                             an even number of them every value between the two in the middle is a median
         """
-        pictures = stored_pictures(labelled(samples, self.classes))
+        self.check_test(samples)
+        pictures = stored_pictures(samples)
         table = self._table.pictures_KCSS.detach().cpu()
         answers = table[torch.from_numpy(samples.labels)]
         squared, absolute = ((answers - pictures).abs().pow(power).sum() / len(pictures) for power in (2, 1))

@@ -67,7 +67,7 @@ def inpainting_page(judge: Judge, samples: Samples) -> Picture:
         for number in range(count)
         for tile in (truth[number], _given(truth[number]), *answers[number * PAINTED : (number + 1) * PAINTED])
     ]
-    title = "lower halves painted by the network" + ("; each is told its class" if judge.classes else "")
+    title = "lower halves painted by the network" + ("; each is told its class, one without a label the first" if judge.classes else "")
     return Picture("inpainting", sample_grid(tiles, names * count, len(names), title))
 
 

@@ -162,17 +162,21 @@ class PlayGan(Task):
         own = {"fixed_noise": self._fixed, "snapshots": self._snapshots, "snapshot_steps": self._snapshot_steps, "steps_made": self._made}
         return {**self._averaged.buffers("averaged"), **own, **self._health.buffers()}
 
+    def check_test(self, samples: Samples) -> None:
+        """TrainingError for pictures of another size than the networks'."""
+        check_pictures(samples, self._networks.channels, self._networks.size, type(self._networks).__name__)
+
     def evaluate(self, samples: Samples) -> Report:
         """As many samples of the averaged generator as there are test pictures (at most 5,000), the same noises each time.
 
-        metrics  diversity  mean L2 distance between them, over that between 64 training pictures
-                 and where the networks have `features` those of l9/tasks/generated_measures.py, `kid` first
+        metrics  diversity  mean L2 distance between 64 samples of the run's noises, over that between 64 training pictures
+                 and, of two test pictures or more, where the networks have `features` those of l9/tasks/generated_measures.py, `kid` first
         """
-        check_pictures(samples, self._networks.channels, self._networks.size, type(self._networks).__name__)
+        self.check_test(samples)
         test = compared_tests(samples)
-        made = self._generated(self._drawn(len(test), (EVALUATED,)))
-        metrics, self._measures = {"diversity": self._diversity(made[: len(self._real)])}, None
-        if self._networks.features is not None:
+        metrics, self._measures = {"diversity": self._diversity(self._generated(self._fixed))}, None
+        if self._networks.features is not None and len(test) > 1:
+            made = self._generated(self._drawn(len(test), (EVALUATED,)))
             self._compared = made.cpu(), compared_training(self._samples)
             self._measures = measured(self._compared[0], test, self._compared[1], self._networks.features, EVALUATED)
             metrics |= self._measures.metrics

@@ -13,7 +13,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from l9.data.batch import Batch
-from l9.data.loader import Loader
 from l9.data.samples import Samples
 from l9.draw.grid import sample_grid
 from l9.errors import TrainingError
@@ -40,7 +39,7 @@ class PredictPixels(Task):
     shift      largest random shift of a training picture along each axis, pixels; zeros (black) move in
     averaging  decay of the average of the weights (l9/tasks/averaged.py), which is evaluated then and draws; 0: the weights as they are
     shown      whether `samples.png` is drawn anew at the end of each epoch: 2 s for 16 digits by 7 layers of 32, on one busy core
-    augment    False: every picture as it stands, in training too; grey ones of `binarise` are cut at 128, tested ones too
+    augment    False: no shift, in training too; grey ones of `binarise` that are learnt are then cut at 128, tested ones too
     """
 
     columns = (COLUMN,)
@@ -59,14 +58,8 @@ class PredictPixels(Task):
     ) -> None:
         if shift < 0:
             raise TrainingError(f"PredictPixels: shift is {shift}; expected 0 or more pixels")
-        self.classes, self.binarise, self.shift, self.averaging, self.shown, self.augment = (
-            classes,
-            binarise,
-            shift,
-            averaging,
-            shown,
-            augment,
-        )
+        self.classes, self.averaging, self.shown = classes, averaging, shown
+        self.binarise, self.shift, self.augment = binarise, shift, augment
         self.optimizer, self.lr, self.weight_decay = optimizer, lr, weight_decay
 
     def bind(self, model: nn.Module | None) -> None:
@@ -84,13 +77,6 @@ class PredictPixels(Task):
             self._judged = cast(PixelCnn | GatedPixelCnn, self._average.module)
         super().bind(model)
 
-    def labelled(self, samples: Samples) -> bool:
-        """True: no label is needed. TrainingError where `binarise` is on and what is to be tested is not binarised."""
-        if self.binarise and self.augment:
-            for batch in Loader(samples, self.columns, seed=0, training=False).sequential():
-                check_binary(unit_pictures(batch))
-        return True
-
     def fit(self, samples: Samples) -> None:
         """Shape of the pictures, shares of the classes.
 
@@ -105,9 +91,8 @@ class PredictPixels(Task):
             counts = np.bincount(labelled(samples, self.classes).labels, minlength=len(shares))
             shares = counts / counts.sum()
         self._judge = Judge(self._judged, shares, exact=self.augment or not self.binarise)
-        if self._network.values == 2 and not self.binarise:
-            for batch in self._judge.batches(samples):
-                check_binary(unit_pictures(batch))
+        if not self.binarise:
+            self._check_values(samples)
 
     def players(self) -> dict[str, Player]:
         """The whole network."""
@@ -138,6 +123,12 @@ class PredictPixels(Task):
         if not ends_epoch or not self.shown:
             return None
         return Glimpse(pictures=[glimpsed_page(self._judge, self._shape, step)])
+
+    def check_test(self, samples: Samples) -> None:
+        """TrainingError for pictures of another shape, or that are not binarised where the network has two values."""
+        check_pictures(samples, *self._shape[:2], type(self._network).__name__)
+        if self.augment or not self.binarise:
+            self._check_values(samples)
 
     def evaluate(self, samples: Samples) -> Report:
         """The exact likelihood of pictures as the network's values; all in nats, positive, lower is better.
@@ -185,12 +176,16 @@ class PredictPixels(Task):
         return best_answers(self._judge.probabilities(self._judge.nats(batch)), self.classes)
 
     def _fed(self, batch: Batch) -> Float[Tensor, "b c h w"]:
-        """Pictures of 0..1 after augmentation."""
-        x = unit_pictures(batch)
-        if not self.augment:
-            return x
-        x = shifted(x, batch, self.shift)
-        return binarised(x, batch) if self.binarise else x
+        """Pictures of 0..1 after augmentation. Held-out ones are binarised too; those to be learnt by heart are not, but cut at 128."""
+        x = shifted(unit_pictures(batch), batch, self.shift if self.augment else 0)
+        by_heart = self._network.training and not self.augment
+        return binarised(x, batch) if self.binarise and not by_heart else x
+
+    def _check_values(self, samples: Samples) -> None:
+        """TrainingError for a pixel that a network of two values cannot take."""
+        if self._network.values == 2:
+            for batch in self._judge.batches(samples):
+                check_binary(unit_pictures(batch))
 
     def _classified(self, samples: Samples, nats_NK: np.ndarray, outcomes: list[dict[str, Any]]) -> dict[str, float]:
         """Metrics of a network of classes; adds to the outcomes."""

@@ -30,7 +30,7 @@ from l9.tasks.picture_draws import binarised, hidden, shifted
 from l9.tasks.pictures import ACROSS, PAGE, TILE
 from l9.tasks.rebuilt_report import judgeable, map_title, rebuilt_report
 from l9.tasks.scores import best_answers
-from l9.tasks.unit_pictures import COLUMN, check_pictures, picture_tiles, stored_pictures, unit_pictures
+from l9.tasks.unit_pictures import COLUMN, batches_of, check_pictures, is_binary, picture_tiles, stored_pictures, unit_pictures
 
 
 class RebuildImages(Task):
@@ -45,6 +45,7 @@ class RebuildImages(Task):
     shift       in training pictures are moved at random by at most so many whole pixels along either axis, before they are binarised
     hide        share of the pixels that the encoder is shown as 0 in training, drawn anew at each visit; all are to be rebuilt: a denoising
                 autoencoder, whose codes say more of what a picture shows
+    augment     False: nothing is moved or hidden, in training too; grey pictures of `binarise` are cut at one half where they are learnt
     """
 
     columns = (COLUMN,)
@@ -56,6 +57,7 @@ class RebuildImages(Task):
         binarise: bool = False,
         shift: int = 0,
         hide: float = 0.0,
+        augment: bool = True,
         optimizer: Literal["adam", "adamw", "sgd"] = "adam",
         lr: float = 1e-3,
         weight_decay: float = 0.0,
@@ -63,19 +65,9 @@ class RebuildImages(Task):
         if loss not in ("cross_entropy", "l2") or not (math.isfinite(kl_weight) and kl_weight >= 0) or shift < 0 or not 0 <= hide < 1:
             given = f"loss is '{loss}', kl_weight {kl_weight}, shift {shift}, hide {hide}"
             raise TrainingError(f"RebuildImages: {given}; expected cross_entropy or l2, 0 or more of the others, and hide below 1")
-        self.kind, self.kl_weight, self.binarise, self.shift, self.hide = loss, kl_weight, binarise, shift, hide
+        self.kind, self.kl_weight, self.augment = loss, kl_weight, augment
+        self.binarise, self.shift, self.hide = binarise, shift, hide
         self.optimizer, self.lr, self.weight_decay = optimizer, lr, weight_decay
-
-    def labelled(self, samples: Samples) -> bool:
-        """True: no label is needed. TrainingError where binary pictures are learnt and others are to be tested."""
-        if self.binarise:
-            x = stored_pictures(samples)
-            if not bool(((x == 0) | (x == 1)).all()):
-                raise TrainingError(
-                    "RebuildImages: binarise is on and the pictures to be tested have values between 0 and 255; "
-                    "expected a test set of pixels(binarised=True)"
-                )
-        return True
 
     def bind(self, model: nn.Module | None) -> None:
         """Take the network; TrainingError if it is no autoencoder of pictures."""
@@ -89,6 +81,15 @@ class RebuildImages(Task):
         self._check(samples)
         self._known = samples
 
+    def check_test(self, samples: Samples) -> None:
+        """TrainingError for pictures of another shape, or grey ones where binary ones are learnt."""
+        self._check(samples)
+        if self.binarise and self.augment and not all(map(is_binary, batches_of(samples))):
+            raise TrainingError(
+                "RebuildImages: binarise is on and the pictures to be tested have values between 0 and 255; "
+                "expected a test set of pixels(binarised=True)"
+            )
+
     def players(self) -> dict[str, Player]:
         """The whole network."""
         return {"model": Player(list(self._network.parameters()), self.optimizer, self.lr, {"weight_decay": self.weight_decay})}
@@ -96,7 +97,7 @@ class RebuildImages(Task):
     def loss(self, turn: Turn, batch: Batch) -> dict[str, Tensor]:
         """`cross_entropy` or `l2`, summed over pixels and samples, and of a variational network `kl`, nats, with its weight."""
         x = self._wanted(batch)
-        mean, log_variance = self._network.encode(hidden(x, batch, self.hide))
+        mean, log_variance = self._network.encode(self._shown(x, batch))
         code = mean if log_variance is None else drawn_code(mean, log_variance, code_noise(batch, mean))
         logits = self._network.decode(code).float()
         if self.kind == "l2":
@@ -115,8 +116,10 @@ class RebuildImages(Task):
                   elbo_nats, iwae_nats, kl  see `evidence_bounds`, means over pictures; of variational networks trained by cross-entropy
                                  (kl of all variational ones). They are of the binarisation that the set holds: `pixels(binarised=True)`
                                  is a static one, drawn once by seed 0
-                  bits_per_dim   elbo_nats / (ln 2 * pixels * channels)
-                  probe_accuracy, kmeans_accuracy  see `judged_codes`; where training and tested pictures have labels
+                  bits_per_dim   elbo_nats / (ln 2 * pixels * channels); of binary pictures alone: of grey ones both bounds are those of
+                                 their mean cost over all binarisations by chance, and no likelihood of what the set holds
+                  probe_accuracy, kmeans_accuracy  see `judged_codes`, fitted on the codes of the training pictures as they are stored (grey
+                                 ones of `binarise` too); where training and tested pictures have labels
         outcomes  object, label, the same by picture, and `predicted` by the linear probe
         """
         self._check(samples)
@@ -125,7 +128,7 @@ class RebuildImages(Task):
         if self.kind == "l2":  # squared errors are no likelihood
             bounds = [{"kl": row["kl"]} for row in bounds]
         report = rebuilt_report(samples, x, codes, self._coder.decoded(codes), bounds, self._known, self._coder)
-        if "elbo_nats" in report.metrics:
+        if "elbo_nats" in report.metrics and is_binary(x):
             report.metrics["bits_per_dim"] = report.metrics["elbo_nats"] / (math.log(2) * x[0].numel())
         return report
 
@@ -141,7 +144,7 @@ class RebuildImages(Task):
 
     def batch_picture(self, batch: Batch, samples: Samples) -> Picture:
         """The first 24 pictures of the batch, as they are fed."""
-        tiles = picture_tiles(hidden(self._wanted(batch), batch, self.hide)[:PAGE], TILE)
+        tiles = picture_tiles(self._shown(self._wanted(batch), batch)[:PAGE], TILE)
         captions = [samples.objects[int(number)] for number in batch.samples[:PAGE]]
         title = f"what the network is fed: {len(tiles):,} of {batch.total:,} samples of a batch"
         return Picture("first_batch", sample_grid(tiles, captions, ACROSS, title))
@@ -164,6 +167,13 @@ class RebuildImages(Task):
         check_pictures(samples, self._network.channels, self._network.size, "ImageAutoencoder")
 
     def _wanted(self, batch: Batch) -> Float[Tensor, "b c s s"]:
-        """Pictures of 0..1 as they are to be rebuilt: moved, then binarised, where that is asked for."""
-        x = shifted(unit_pictures(batch), batch, self.shift)
-        return binarised(x, batch) if self.binarise else x
+        """Pictures of 0..1 as they are to be rebuilt: moved, then binarised, where that is asked for; held-out ones are binarised too."""
+        x = shifted(unit_pictures(batch), batch, self.shift if self.augment else 0)
+        if not self.binarise:
+            return x
+        by_heart = self._network.training and not self.augment
+        return x.round() if by_heart else binarised(x, batch)
+
+    def _shown(self, x: Float[Tensor, "b c s s"], batch: Batch) -> Float[Tensor, "b c s s"]:
+        """What the encoder sees of them."""
+        return hidden(x, batch, self.hide if self.augment else 0.0)

@@ -35,7 +35,7 @@ class Ranks:
         if self.world == 1:
             return
         for same in by_dtype(tensors):
-            buffer = _flat(same)
+            buffer = _flat([tensor.to(self.device) for tensor in same])  # NCCL takes nothing on the processor, where counters may be
             self._spread(buffer)
             _copy_back(buffer, same)
 

@@ -63,6 +63,8 @@ def train_worker(job: Job, *, say: Say = quiet, ranks: Ranks | None = None, dura
     if assembly.model is not None and frozen and job["init"]:  # before `fit`, which may look at what the network answers
         start_from(assembly.model, Path(job["init"]), say)
     assembly.task.fit(assembly.samples)
+    for samples in assembly.tests.values():
+        assembly.task.check_test(samples)
     found: dict[str, float] = {}
     steps, precision = 0, None
     if assembly.model is not None and not frozen:
