@@ -1,10 +1,10 @@
 """Digits by 30 numbers each: Hinton & Salakhutdinov's deep autoencoder (Science 2006), a convolutional one, and principal components.
 
 run     l9 run pipelines/mnist_ae.py
-takes   (to be filled from the full run)
-expect  (to be filled from the full run) `mse`, the squared error summed over 28 x 28 pixels of 0..1, and accuracies of the codes: by a
-        linear classifier (`probe_accuracy`) and by 10 clusters (`kmeans_accuracy`). The paper, with 60,000 digits: mse 3.00, principal
-        components 13.87
+takes   5 minutes on one core of two, beside other work
+expect  `mse/mlp` 4.77, `mse/convolutional` 5.13, `mse/pca` 14.07: squared error summed over 28 x 28 pixels of 0..1, mean of the 1,000 test
+        digits; codes by a linear classifier, `probe_accuracy`, .916, .952, .883, and by 10 clusters, `kmeans_accuracy`, .598, .678, .583
+        (1 seed, l9 0.1.0; 9,000 digits to learn from). The paper, with 60,000 digits: 3.00, principal components 13.87
 gpu     --card mnist_idx --root DIR --set trainings.mlp.schedule.epochs=200: the paper's digits; not run here
 """
 

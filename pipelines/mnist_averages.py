@@ -1,10 +1,11 @@
 """Why generators: what losses of a picture make of many right answers, on digits (Bishop, Mixture density networks, 1994, section 1).
 
 run     l9 run pipelines/mnist_averages.py
-takes   (to be filled from the full run)
+takes   5 minutes on one core of two, beside other work
 expect  `side_by_side` of the run: told a digit, least squares answer the mean of its thousand pictures and absolute errors their median,
         blurs that nobody wrote; a variational autoencoder, told the picture by a code, blurs less; a GAN, asked for none in particular,
-        draws sharp ones. `to_centre/l2` and `to_centre/l1`, how far the learnt pictures are from that mean and median, of a pixel's range
+        draws sharp strokes, by then not all of them digits. `to_centre/l2` .005 and `to_centre/l1` .016: how far any learnt pixel is from
+        that mean and median, of its range; `mse/l2` 41.8, `mse/l1` 52.4, `mse/vae` 11.4 (1 seed, l9 0.1.0)
 gpu     nothing here is large; not run there
 """
 

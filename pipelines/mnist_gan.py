@@ -1,8 +1,9 @@
 """Digits out of noise: a GAN (Goodfellow et al., NIPS 2014) on MNIST, of convolutions without batch norm, so that ranks agree with one.
 
 run     l9 run pipelines/mnist_gan.py
-takes   (to be filled from the full run)
-expect  (to be filled from the full run) `kid` of 1,000 samples, x 1000, with lite0's features; `diversity` about 1
+takes   8 minutes on one core of two, beside other work
+expect  `kid` 263 (x 1000, 1,000 samples against the 1,000 test digits, with lite0's features; not to be compared with Inception's),
+        `precision` .70, `recall` .74, `diversity` .95, `copied` .002 (1 seed, l9 0.1.0)
 two     --set train.workers=2: the same order and, to float32's rounding, the same steps as in one process
 gpu     --set trainings.*.model.width=64 --set trainings.*.schedule.epochs=200; the first GAN's own networks: model
         Use(MlpGan, features=True) of l9/models/mlp_gan.py; not run here

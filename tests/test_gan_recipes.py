@@ -89,3 +89,12 @@ def test_emoji_dcgan(folder):
     metrics = run_pipeline(recipe, options(folder), quiet)["metrics"]
     assert {f"kid/{name}" for name in ("dcgan", "dcgan_shifted", "floor", "blur", "pca_gaussian")} <= set(metrics)
     assert (find_run(folder / "home", "latest/dcgan") / "pictures" / "memorisation.png").is_file()
+
+
+def test_mnist_averages(folder):
+    """All four in one figure: the table's two rows below one truth, the autoencoder's below another, and the GAN's without any."""
+    settings = [f"trainings.{name}.schedule.epochs=2" for name in ("l2", "l1", "vae", "gan")]
+    settings += ["trainings.*.schedule.batch=16", "trainings.vae.model.hidden=[16]", "trainings.gan.model.width=4"]
+    report = run_pipeline(small(folder, "mnist_averages", settings, init=None), options(folder), quiet)
+    assert {"mse/l2", "mae/l1", "to_centre/l2", "to_centre/l1", "elbo_nats/vae", "diversity/gan"} <= set(report["metrics"])
+    assert (folder / "home" / "runs" / report["run"] / "pictures" / "side_by_side.png").is_file()
