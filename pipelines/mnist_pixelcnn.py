@@ -1,10 +1,11 @@
 """PixelCNN on digits, gated (van den Oord et al., NIPS 2016) and plain (ICML 2016): exact likelihoods, digits drawn pixel by pixel.
 
 run     l9 run pipelines/mnist_pixelcnn.py
-takes   (to be filled from the full run)
-expect  (to be filled from the full run) `nll_nats/gated`, `nll_nats/classes`, `nll_nats/plain`: -ln p(x), mean over the 1,000 test digits,
-        statically binarised by pixels(binarised=True), seed 0. `gated` and `plain` are told no digit. `classes` is, and its nll_nats sums
-        over the ten, so that it compares; told the right one it is `nll_nats_given_class`, and `accuracy` is that of Bayes' rule
+takes   15 minutes for `gated` on two cores, beside other work; by their pace 8 for `classes` and 5 for `plain`
+expect  `nll_nats/gated` 89.4, `nll_nats/classes` 88.0, `nll_nats/plain` @@PLAIN: -ln p(x), mean over the 1,000 test digits, statically
+        binarised by pixels(binarised=True), seed 0; `bits_per_dim/gated` .165 (1 seed, l9 0.1.0). `gated` and `plain` are told no digit.
+        `classes` is, and its nll_nats sums over the ten, so that it compares; told the right one it is `nll_nats_given_class` 85.9, and
+        `accuracy` .954 is that of Bayes' rule
 learns  from 9,000 grey digits (training and validation), of which each pixel is drawn black or white anew in every epoch
 gpu     --set trainings.gated.model.width=128 --set trainings.gated.model.layers=15 --set trainings.gated.model.head=256
         --set trainings.gated.schedule.epochs=100: nearer to the papers' sizes; not run here
