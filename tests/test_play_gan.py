@@ -249,6 +249,14 @@ def test_a_stuck_generator_is_told_and_a_good_one_is_not(samples, monkeypatch):
     assert task.glimpse(24, False) is None and float(task._health.diversity) == 1
 
 
+def test_of_one_training_picture_samples_may_be_alike(samples, monkeypatch):
+    monkeypatch.setattr("l9.tasks.gan_health.CHECKED", 2)
+    monkeypatch.setattr("l9.tasks.gan_health.SETTLED", 2)
+    alone = samples.subset([0, 0])
+    _, shown = train(playing(alone), alone, Schedule(steps=6, batch=2))
+    assert not any(one.said for one in shown if one is not None)
+
+
 def test_snapshots_are_kept_at_chosen_steps(samples):
     task = playing(samples)
     train(task, samples, Schedule(steps=60, batch=4))

@@ -134,7 +134,7 @@ class PlayGan(Task):
         if turn.number + 1 == self.generator_steps:
             self._made.fill_(self._step + 1)
             self._keep_snapshot(self._step + 1)
-            if self._health.is_due(self._step):
+            if self._health.is_due(self._step) and mean_distance(self._real):  # of one training picture samples should be alike
                 self._health.check(self._step, self._diversity(self._generated(self._fixed)))
 
     def initialise(self, batch: Batch) -> None:
