@@ -1,7 +1,7 @@
 """Emoji out of noise by a DCGAN (Radford, Metz, Chintala, ICLR 2016), 32 pixels, RGB on white; beside it what simple methods give.
 
 run     l9 run pipelines/emoji_dcgan.py
-takes   50 minutes on one core of two, beside other work, 25 for each of the two; two quiet cores make 508 samples a second, 13 minutes each
+takes   50 minutes on one core of two, beside other work, 23 and 26 for the two; two quiet cores make 508 samples a second, 13 minutes each
 expect  `kid` x 1000 of 968 samples against the 968 test pictures, with lite0's features: `kid/dcgan` 287, `kid/dcgan_shifted` 223; of other
         real pictures `kid/floor` -2, of pictures blurred by 3x3 `kid/blur` 164, of a Gaussian of principal components `kid/pca_gaussian`
         2,445; `copied/dcgan` .001 (1 seed, l9 0.1.0)

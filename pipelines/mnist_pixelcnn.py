@@ -1,7 +1,7 @@
 """PixelCNN on digits, gated (van den Oord et al., NIPS 2016) and plain (ICML 2016): exact likelihoods, digits drawn pixel by pixel.
 
 run     l9 run pipelines/mnist_pixelcnn.py
-takes   15 minutes for `gated` on two cores, beside other work; by their pace 8 for `classes` and 5 for `plain`
+takes   16 minutes for `gated` on two cores, beside other work; by their pace 8 for `classes` and 5 for `plain`
 expect  `nll_nats/gated` 89.4, `nll_nats/classes` 88.0, `nll_nats/plain` 93.3: -ln p(x), mean over the 1,000 test digits, statically
         binarised by pixels(binarised=True), seed 0; `bits_per_dim/gated` .165 (1 seed, l9 0.1.0). `gated` and `plain` are told no digit.
         `classes` is, and its nll_nats sums over the ten, so that it compares; told the right one it is `nll_nats_given_class` 85.9, and

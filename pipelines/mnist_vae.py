@@ -1,7 +1,7 @@
 """A variational autoencoder of binary digits (Kingma & Welling, ICLR 2014), a plain one beside it, and one with a code of two numbers.
 
 run     l9 run pipelines/mnist_vae.py
-takes   12 minutes on one core of two, beside other work; 7 of them for `vae`
+takes   12 minutes on one core of two, beside other work; 8 of them for `vae`
 expect  `elbo_nats/vae` 97.6, -ELBO in nats a picture of the 1,000 test digits, statically binarised by pixels(binarised=True), seed 0;
         `iwae_nats/vae` 93.5 by 64 codes, `bits_per_dim/vae` .180; with a code of two numbers `elbo_nats/vae_2d` 151.5 (1 seed, l9 0.1.0).
         It learns from 9,000 grey digits, moved by a pixel at most, of which each pixel is drawn black or white anew at each visit

@@ -177,6 +177,19 @@ def test_what_a_task_shows_while_it_trains(home, store, tmp_path):
     assert (tmp_path / "run" / "pictures" / "made.png").is_file()
 
 
+def test_what_could_not_be_evaluated_is_refused_before_the_first_step(home, store, tmp_path, monkeypatch):
+    asked = []
+
+    def refuse(task, samples):
+        asked.append(len(samples))
+        raise TrainingError("of another size")
+
+    monkeypatch.setattr("toys.Label.check_test", refuse, raising=False)
+    with pytest.raises(TrainingError, match="of another size"):
+        _fit(home, tmp_path / "run", toy_facts(store, home, "Label", "Plain", schedule=EPOCHS))
+    assert asked == [8] and latest(tmp_path / "run") is None and not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
 def test_init_that_fits_nothing_is_refused(home, store, tmp_path):
     _fit(home, tmp_path / "first", toy_facts(store, home, "Game", "Pair", schedule={"steps": 1, "batch": 8}))
     facts = toy_facts(store, home, "Label", "Plain", schedule={"steps": 1, "batch": 8}, init=str(tmp_path / "first"))

@@ -20,11 +20,11 @@ def restored(folder: Path, home: Path) -> Assembly:
     job = {**read_job(folder, home), "init": None, "overfit": 0}  # its own weights, on the whole test sets
     assembly = assemble(job, torch.device("cpu"))
     assembly.task.bind(assembly.model)
-    if assembly.model is not None and assembly.frozen:  # as when it was evaluated first: `fit` sees the weights
-        _load(assembly.model, _last(folder))
+    checkpoint = None if assembly.model is None else _last(folder)
+    if assembly.model is not None and checkpoint is not None and assembly.frozen:  # as when it was evaluated first: `fit` sees the weights
+        _load(assembly.model, checkpoint)
     assembly.task.fit(assembly.samples)
-    if assembly.model is not None:  # again where `fit` adjusted a frozen one, such as its statistics
-        checkpoint = _last(folder)
+    if assembly.model is not None and checkpoint is not None:  # again where `fit` adjusted a frozen one, such as its statistics
         _load(assembly.model, checkpoint)
         restore_buffers(checkpoint, assembly.task)
         assembly.model.eval()
